@@ -1,0 +1,59 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+let package = Package(
+    name: "image-harvest",
+    products: [
+        .library(name: "ImageHarvest", targets: ["ImageHarvest"]),
+        .library(name: "HarvestTesting", targets: ["HarvestTesting"]),
+        .executable(name: "harvest", targets: ["HarvestCLI"]),
+        .executable(name: "harvest-replica", targets: ["HarvestReplica"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+    ],
+    targets: [
+        // C libraries, each entered from one module only.
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+        .systemLibrary(name: "CBlosc", pkgConfig: "blosc", providers: [.apt(["libblosc-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+
+        .target(name: "HarvestCore"),
+        .target(name: "HarvestCodecs", dependencies: ["HarvestCore", "CBlosc", "CZstd", "CDeflate", "CZlib", "CSSL"]),
+        .target(name: "HarvestMarkup", dependencies: ["HarvestCore", "CXML2"]),
+        .target(name: "HarvestStores", dependencies: ["HarvestCore", "HarvestMarkup", "HarvestCodecs", "CCurl"]),
+        .target(name: "HarvestPortals", dependencies: ["HarvestCore", "HarvestMarkup"]),
+        .target(name: "HarvestFormats", dependencies: ["HarvestCore", "HarvestMarkup", "HarvestCodecs"]),
+        .target(
+            name: "ImageHarvest",
+            dependencies: ["HarvestCore", "HarvestCodecs", "HarvestStores", "HarvestPortals", "HarvestFormats"]),
+        .target(name: "HarvestTesting", dependencies: ["HarvestCore"]),
+        .executableTarget(
+            name: "HarvestCLI",
+            dependencies: ["ImageHarvest", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        .executableTarget(name: "HarvestReplica", dependencies: ["CZstd", "CSSL"]),
+
+        .testTarget(name: "HarvestCoreTests", dependencies: ["HarvestCore", "HarvestTesting"]),
+        .testTarget(name: "HarvestCodecsTests", dependencies: ["HarvestCodecs", "HarvestCore"]),
+        .testTarget(name: "HarvestMarkupTests", dependencies: ["HarvestMarkup", "HarvestCore"]),
+        .testTarget(name: "HarvestStoresTests", dependencies: ["HarvestStores", "HarvestTesting", "HarvestCore"]),
+        .testTarget(name: "HarvestPortalsTests", dependencies: ["HarvestPortals", "HarvestTesting", "HarvestCore"]),
+        .testTarget(
+            name: "HarvestFormatsTests",
+            dependencies: ["HarvestFormats", "HarvestStores", "HarvestTesting", "HarvestCore", "HarvestCodecs"]),
+        .testTarget(name: "ReplicaTests", dependencies: ["HarvestReplica"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["ImageHarvest", "HarvestTesting"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"), .treatAllWarnings(as: .error),
+    ]
+}
