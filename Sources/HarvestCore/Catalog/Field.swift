@@ -1,0 +1,33 @@
+/// A column of the table: one line adds one.
+public struct Field: Sendable {
+    /// The names by which statements, records and claims speak of a field.
+    public enum Name {
+        public static let dtype = "dtype", shape = "shape", axes = "axes", voxelSize = "voxel_size", extent = "extent"
+        public static let translation = "translation", origin = "origin", channels = "channels", chunk = "chunk"
+        public static let compression = "compression", bytes = "bytes", licence = "licence"
+        // Told by portals and headers about the acquisition.
+        public static let modality = "modality", instrument = "microscope", sample = "sample", organism = "organism"
+        public static let treatment = "treatment", institution = "institution", date = "date"
+        public static let beamEnergy = "beam_energy", beamCurrent = "beam_current", biasVoltage = "bias_voltage"
+        public static let scanRate = "scan_rate", dwellTime = "dwell_time", duration = "imaging_duration"
+        public static let contrastWindow = "contrast_window", workingDistance = "working_distance"
+        public static let detector = "detector", magnification = "magnification"
+    }
+
+    public let name: String
+    /// The heading people see.
+    public let heading: String
+    public init(_ name: String, _ heading: String) {
+        self.name = name
+        self.heading = heading
+    }
+
+    /// The columns of the comparison table, in order.
+    public static let table: [Field] = [
+        Field(Name.dtype, "dtype"), Field(Name.shape, "shape"), Field(Name.axes, "axes"),
+        Field(Name.voxelSize, "voxel size (nm)"), Field(Name.extent, "extent (nm)"),
+        Field(Name.translation, "translation (nm)"), Field(Name.origin, "origin"), Field(Name.channels, "channels"),
+        Field(Name.chunk, "chunk"), Field(Name.compression, "compression"), Field(Name.bytes, "size (bytes)"),
+        Field(Name.licence, "licence"),
+    ]
+}

@@ -1,0 +1,68 @@
+/// An address a person typed: a portal's page, a link into a store, a path.
+///
+/// `STORE-URL|format:` is the form Neuroglancer and TensorStore share; the older `zarr://s3://…` is read too.
+public struct Address: Sendable, Hashable {
+    /// As typed.
+    public let text: String
+    /// The URL or path without any format around it.
+    public let location: String
+    /// `https`, `http`, `s3`, `gs`, `ftp`, `file`, `memory`.
+    public let scheme: String
+    /// The format the address names, in our spelling; `nil` where it must be found out.
+    public let format: String?
+
+    private static let schemes: Set = ["https", "http", "s3", "gs", "ftp", "file", "memory"]
+    private static let formats = [
+        "zarr": "zarr", "zarr2": "zarr2", "zarr3": "zarr3", "n5": "n5", "precomputed": "precomputed",
+        "neuroglancer-precomputed": "precomputed", "tiff": "tiff", "tif": "tiff",
+    ]
+
+    public init(_ text: String) {
+        self.text = text
+        var location = text
+        var format: String?
+        if let bar = text.lastIndex(of: "|"), text.hasSuffix(":") {  // s3://bucket/key/|zarr2:
+            format = Self.formats[text[text.index(after: bar)...].dropLast().lowercased()]
+            if format != nil { location = String(text[..<bar]) }
+        } else if let end = text.firstRange(of: "://")?.lowerBound, let known = Self.formats[text[..<end].lowercased()] {
+            let rest = String(text[end...].dropFirst(3))  // zarr://s3://…
+            if rest.contains("://") { (location, format) = (rest, known) }
+        }
+        if let end = location.firstRange(of: "://")?.lowerBound, Self.schemes.contains(location[..<end].lowercased()) {
+            scheme = location[..<end].lowercased()
+            if scheme == "file" { location = String(location[end...].dropFirst(3)) }
+        } else {
+            scheme = "file"
+        }
+        self.location = location
+        self.format = format
+    }
+
+    public var isRemote: Bool { scheme != "file" && scheme != "memory" }
+
+    /// The host of a URL, lower case, without port and user; `nil` for a path.
+    public var host: String? {
+        guard isRemote, let start = location.firstRange(of: "://")?.upperBound else { return nil }
+        var authority = location[start...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        if let at = authority.lastIndex(of: "@") { authority = authority[authority.index(after: at)...] }
+        if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") { authority = authority[..<colon] }
+        return authority.lowercased()
+    }
+
+    /// The path of a URL, from its first `/`, without query and fragment; the path itself of a local address.
+    public var path: String {
+        guard isRemote, let start = location.firstRange(of: "://")?.upperBound else { return location }
+        guard let slash = location[start...].firstIndex(of: "/") else { return "/" }
+        return String(location[slash...].prefix { $0 != "?" && $0 != "#" })
+    }
+
+    /// The last component of the path that is not empty.
+    public var name: String { path.split(separator: "/").last.map(String.init) ?? "" }
+
+    /// The lower-case extension of the last component, without the dot; `""` where there is none.
+    public var fileExtension: String {
+        let name = name
+        guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return "" }
+        return name[name.index(after: dot)...].lowercased()
+    }
+}

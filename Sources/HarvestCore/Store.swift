@@ -1,0 +1,146 @@
+import Synchronization
+
+/// Which bytes of an object are wanted.
+public enum ByteRange: Sendable, Hashable {
+    case whole
+    /// Half-open; may pass the end, then the reply is shorter.
+    case bytes(Range<Int>)
+    /// The last bytes.
+    case tail(Int)
+}
+
+/// Bytes as a store gave them, and where they stand in the object.
+public struct Reply: Sendable {
+    public var bytes: Bytes
+    /// Offset of the first byte in the object.
+    public var offset: Int
+    /// Length of the whole object; `nil` where the far side did not say.
+    public var total: Int?
+
+    public init(bytes: Bytes, offset: Int, total: Int?) {
+        self.bytes = bytes
+        self.offset = offset
+        self.total = total
+    }
+}
+
+/// One level of a listing.
+public struct Listing: Sendable, Hashable {
+    public struct Entry: Sendable, Hashable {
+        /// The name below the prefix that was asked for, without a slash.
+        public var name: String
+        /// Length in bytes where the listing says it exactly.
+        public var bytes: Int?
+        /// A checksum as the listing gives it: `md5:…`, `etag:…`.
+        public var checksum: String?
+
+        public init(name: String, bytes: Int? = nil, checksum: String? = nil) {
+            self.name = name
+            self.bytes = bytes
+            self.checksum = checksum
+        }
+    }
+
+    public var objects: [Entry]
+    public var folders: [String]
+
+    public init(objects: [Entry] = [], folders: [String] = []) {
+        self.objects = objects
+        self.folders = folders
+    }
+}
+
+/// Bytes by key and range: a folder, a bucket, a web server, memory.
+///
+/// Keys are relative paths with `/` between components; the empty key is the object at the store's own address,
+/// so that one file and a folder of chunks open alike. A store never knows what its bytes mean.
+public protocol Store: Sendable {
+    /// What the keys are relative to, as a person would type it.
+    var address: String { get }
+
+    /// Reads part of one object, in one request.
+    ///
+    /// - Returns: The bytes that exist in the range; none at all, and the total, where the range starts past the end.
+    /// - Throws: ``HarvestError`` `.notFound`, `.denied`, `.changed` if the object is not the one read before,
+    ///   `.unavailable` once retries are spent, `.invalid` for a key that would leave the store.
+    func read(_ key: String, _ range: ByteRange) async throws -> Reply
+
+    /// Names one level below `prefix` (`""` is the root; else without a slash at the end).
+    ///
+    /// - Throws: `.unsupported` where the store cannot list.
+    func list(_ prefix: String) async throws -> Listing
+
+    /// The whole object in memory where that costs nothing (a mapped file); `nil` anywhere else.
+    func map(_ key: String) throws -> Bytes?
+
+    /// Whether a read costs a round trip to another machine.
+    var isRemote: Bool { get }
+}
+
+extension Store {
+    public func map(_ key: String) throws -> Bytes? { nil }
+    public var isRemote: Bool { false }
+
+    /// The whole object, or `nil` where nothing is there.
+    public func readIfPresent(_ key: String) async throws -> Bytes? {
+        do { return try await read(key, .whole).bytes } catch let error as HarvestError where error.kind == .notFound {
+            return nil
+        }
+    }
+}
+
+/// Checks keys that come from outside before they are joined to an address.
+public enum Key {
+    /// The components of `key`, refused (`.denied`) where one is empty, `.`, `..`, holds a control character or a
+    /// backslash, or where the key is absolute: a listing, a Zarr path or a precomputed key must not leave its store.
+    public static func components(of key: String) throws(HarvestError) -> [String] {
+        if key.isEmpty { return [] }
+        let parts = key.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        for part in parts {
+            let isControl = part.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }
+            guard !part.isEmpty, part != ".", part != "..", !isControl, !part.contains("\\") else {
+                throw HarvestError(
+                    .denied, "the name \"\(key.displayed(limit: 200))\" would leave its folder or cannot be a file name")
+            }
+        }
+        return parts
+    }
+}
+
+/// Counts what a store costs: requests, bytes, and round trips (requests that waited for an earlier one's answer).
+public final class Meter: Sendable {
+    public struct Cost: Sendable, Hashable {
+        public var requests = 0
+        public var bytes = 0
+        public var roundTrips = 0
+        public init() {}
+    }
+
+    private struct State {
+        var cost = Cost()
+        var running = 0
+    }
+
+    private let state = Mutex(State())
+
+    public init() {}
+
+    public var cost: Cost { state.withLock { $0.cost } }
+
+    /// A request is on its way. One that starts while none is running opens a new round trip.
+    public func started() {
+        state.withLock {
+            $0.cost.requests += 1
+            if $0.running == 0 { $0.cost.roundTrips += 1 }
+            $0.running += 1
+        }
+    }
+
+    /// A request ended, well or not, after `bytes` of body.
+    public func ended(bytes: Int) {
+        state.withLock {
+            $0.running -= 1
+            $0.cost.bytes += bytes
+        }
+    }
+}
