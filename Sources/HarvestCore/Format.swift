@@ -1,0 +1,71 @@
+/// A way of laying voxels out in bytes.
+///
+/// A format has two duties: read a header, decode one chunk. Everything else is written once, above.
+public protocol Format: Sendable {
+    /// The short name that scripts use: `tiff`, `zarr2`.
+    var name: String { get }
+    /// The specification it follows.
+    var title: String { get }
+    /// Extensions that suggest it, lower case, without the dot.
+    var fileExtensions: [String] { get }
+
+    /// Reads the header of what lies at the store's own address.
+    ///
+    /// - Returns: `nil` where the bytes are not of this format.
+    /// - Throws: ``HarvestError`` `.malformed` naming the byte or key; `.unsupported` for a feature that is valid but
+    ///   not read here, and for array-by-array faults nothing: those stand in the ``ArrayEntry``.
+    func open(_ store: any Store, options: OpenOptions) async throws -> Contents?
+}
+
+/// How much of a header is wanted.
+public struct OpenOptions: Sendable {
+    /// Read the metadata of every level, not of the finest alone.
+    public var allLevels: Bool
+    /// Prove what would otherwise be predicted from a part.
+    public var isExact: Bool
+
+    public init(allLevels: Bool = false, isExact: Bool = false) {
+        self.allLevels = allLevels
+        self.isExact = isExact
+    }
+}
+
+/// What a format finds at an address: images (volumes with levels), and the arrays or pages that hold them.
+public struct Contents: Sendable {
+    public var format: String
+    public var images: [Volume] = []
+    public var arrays: [ArrayEntry] = []
+    /// The pages of a file that has pages, one array each.
+    public var pages: [ArrayEntry] = []
+    public var findings: [Finding] = []
+
+    public init(format: String) { self.format = format }
+}
+
+/// One array that an address holds, or the reason why it cannot be read.
+public struct ArrayEntry: Sendable {
+    /// Path from the address; `""` is the root.
+    public var path: String
+    public var shape: [Int]?
+    /// The type's name; also where the type cannot be read here.
+    public var dtype: String?
+    public var chunk: [Int]?
+    public var shard: [Int]?
+    /// `C` or `F`; `nil` where the format has no choice.
+    public var order: String?
+    public var codecs: [String] = []
+    public var fillValue: JSON = .null
+    public var array: (any ChunkedArray)?
+    public var error: HarvestError?
+
+    public init(path: String, array: (any ChunkedArray)? = nil, error: HarvestError? = nil) {
+        self.path = path
+        self.array = array
+        self.error = error
+        if let array {
+            shape = array.grid.shape.array
+            chunk = array.grid.chunk.array
+            dtype = array.dataType.rawValue
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import Glibc
+import Synchronization
+
+/// Threads for blocking work (decoding, reading files), so that Swift's own pool never waits for a disk.
+public final class Workers: Sendable {
+    /// One thread per core.
+    public static let shared = Workers(count: max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+
+    private final class Queue: @unchecked Sendable {
+        var mutex = pthread_mutex_t()
+        var condition = pthread_cond_t()
+        var jobs: [@Sendable () -> Void] = []
+        var head = 0
+
+        init() {
+            pthread_mutex_init(&mutex, nil)
+            pthread_cond_init(&condition, nil)
+        }
+
+        func push(_ job: @escaping @Sendable () -> Void) {
+            pthread_mutex_lock(&mutex)
+            jobs.append(job)
+            pthread_cond_signal(&condition)
+            pthread_mutex_unlock(&mutex)
+        }
+
+        func pop() -> @Sendable () -> Void {
+            pthread_mutex_lock(&mutex)
+            defer { pthread_mutex_unlock(&mutex) }
+            while head == jobs.count { pthread_cond_wait(&condition, &mutex) }
+            defer {
+                head += 1
+                if head == jobs.count { (jobs, head) = ([], 0) }
+            }
+            return jobs[head]
+        }
+    }
+
+    public let count: Int
+    private let queue = Queue()
+
+    public init(count: Int) {
+        self.count = count
+        for _ in 0..<count {
+            var thread = pthread_t()
+            let argument = Unmanaged.passRetained(queue).toOpaque()
+            pthread_create(
+                &thread, nil,
+                {
+                    let queue = Unmanaged<Queue>.fromOpaque($0!).takeRetainedValue()
+                    while true { queue.pop()() }
+                }, argument)
+            pthread_detach(thread)
+        }
+    }
+
+    /// Runs `body` on one of the threads.
+    public func run<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.push { continuation.resume(with: Result { try body() }) }
+        }
+    }
+
+    /// Runs `body` for 0 ..< `total` on all threads; the first error stops what has not begun.
+    public func forEach(_ total: Int, _ body: @escaping @Sendable (Int) throws -> Void) async throws {
+        let next = Atomic(0)
+        let step: @Sendable () throws -> Void = {
+            while true {
+                let index = next.add(1, ordering: .relaxed).oldValue
+                guard index < total else { return }
+                do { try body(index) } catch {
+                    next.store(total, ordering: .relaxed)
+                    throw error
+                }
+            }
+        }
+        guard total > 1 else { return try await run(step) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<min(count, total) { group.addTask { try await self.run(step) } }
+            try await group.waitForAll()
+        }
+    }
+}
