@@ -1,0 +1,298 @@
+public import HarvestCore
+
+/// TIFF 6.0 and BigTIFF: strips and tiles, planes, pages, pyramids in SubIFDs; ImageJ and OME-XML metadata.
+///
+/// Specifications: TIFF Revision 6.0 (1992); BigTIFF (libtiff); OME-TIFF 2016-06; ImageJ's `ij.io.FileInfo`.
+public struct TIFF: Format {
+    public let name = "tiff"
+    public let title = "TIFF 6.0, BigTIFF, OME-TIFF, ImageJ"
+    public let fileExtensions = ["tif", "tiff", "tf8", "tf2", "btf"]
+
+    /// More pages than this are no image.
+    private static let mostPages = 1 << 20
+    /// Directories of a remote file that are read one after the other before giving up.
+    private static let mostRemoteReads = 2048
+
+    public init() {}
+
+    public func open(_ store: any Store, options: OpenOptions) async throws -> Contents? {
+        guard let reader = try await TIFFReader(Window(store)) else { return nil }
+        var contents = Contents(format: name)
+        let first = try await page(reader, try await reader.directory(at: reader.firstDirectory))
+        let description = try await text(TIFFTag.description, first, reader)
+        var pages = try await self.pages(reader, first, options, &contents.findings)
+        let imageJ = description.flatMap(ImageJMetadata.init)
+        if pages.count == 1, let stack = try await imageJ?.contiguousPages(reader, first: first) { pages = stack }
+        let series = try await self.series(pages, first, description, imageJ, &contents.findings)
+        for (index, one) in series.enumerated() {
+            let volume = try await volume(one, index: index, pages, first, isOnly: series.count == 1, options)
+            contents.images.append(volume.volume)
+            contents.arrays.append(volume.entry)
+        }
+        contents.pages = (0..<pages.count).map { index in Self.pageEntry(pages, index) }
+        // A file of which nothing can be read is an error as a whole, with the first array's reason.
+        if contents.arrays.allSatisfy({ $0.error?.kind == .malformed }), let error = contents.arrays.first?.error { throw error }
+        return contents
+    }
+
+    private func page(_ reader: TIFFReader, _ directory: TIFFDirectory) async throws -> TIFFPage {
+        TIFFPage(geometry: try await TIFFGeometry(directory, reader), directory: directory)
+    }
+
+    private func text(_ tag: UInt16, _ page: TIFFPage, _ reader: TIFFReader) async throws -> String? {
+        guard let entry = page.directory.entries[tag], [1, 2, 7].contains(entry.type) else { return nil }
+        return try? await reader.text(entry)
+    }
+}
+
+// MARK: - Pages
+
+extension TIFF {
+    /// Walks the chain of directories; on a remote store, predicts it where the first ones repeat at a stride.
+    private func pages(
+        _ reader: TIFFReader, _ first: TIFFPage, _ options: OpenOptions, _ findings: inout [Finding]
+    ) async throws -> TIFFPages {
+        var pages = [first]
+        var visited: Set = [first.directory.offset]
+        var next = first.directory.next
+        while next != 0 {
+            guard visited.insert(next).inserted else {
+                findings.append(
+                    Finding(.warning, rule: "tiff-directory-loop", field: "pages",
+                        "the chain of directories turns back to byte \(next); the \(pages.count) pages before it are read"))
+                break
+            }
+            guard pages.count < Self.mostPages, !reader.window.store.isRemote || pages.count < Self.mostRemoteReads else {
+                throw HarvestError(
+                    .unsupported, "more than \(pages.count) directories, one after the other", at: reader.place,
+                    next: "fetch the file whole first")
+            }
+            let directory: TIFFDirectory
+            do { directory = try await reader.directory(at: next) } catch let error as HarvestError
+            where error.kind == .malformed {
+                findings.append(
+                    Finding(.warning, rule: "tiff-directory-broken", field: "pages",
+                        "after \(pages.count) page(s): \(error.message); what follows is lost"))
+                break
+            }
+            if pages.count == 1, reader.window.store.isRemote,
+                let predicted = try await reader.predictedPages(first: first, second: directory)
+            {
+                if options.isExact {
+                    try await Self.proveAll(predicted)
+                } else {
+                    findings.append(
+                        Finding(.note, rule: "pages-by-stride", field: "pages",
+                            "\(predicted.count) pages predicted by a stride of \(predicted.stride ?? 0) bytes; the first, "
+                                + "second and last directory were compared; --exact proves all"))
+                }
+                return predicted
+            }
+            pages.append(try await page(reader, directory))
+            next = directory.next
+        }
+        return TIFFPages(reader, pages)
+    }
+
+    private static func proveAll(_ pages: TIFFPages) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for index in 1..<pages.count {
+                if index > 16 { try await group.next() }
+                group.addTask { try await pages.prove(index) }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private static func pageEntry(_ pages: TIFFPages, _ index: Int) -> ArrayEntry {
+        let geometry = pages[index].geometry
+        return entry("\(index)", geometry) { try TIFFArray(pages, geometry, leadingShape: [], pageOf: [index]) }
+    }
+
+    /// An entry for an array that may turn out unreadable.
+    private static func entry(
+        _ path: String, _ geometry: TIFFGeometry, leadingShape: [Int] = [], _ make: () throws -> TIFFArray
+    ) -> ArrayEntry {
+        var entry: ArrayEntry
+        do { entry = ArrayEntry(path: path, array: try make()) } catch {
+            entry = ArrayEntry(path: path, error: HarvestError.wrapping(error))
+            entry.shape = leadingShape + geometry.shape
+            entry.chunk = leadingShape.map { _ in 1 } + geometry.chunk
+            entry.dtype = geometry.dataType.rawValue
+        }
+        entry.codecs = geometry.compression == 1 ? [] : [TIFFCompression.name(geometry.compression)]
+        if geometry.predictor != 1 { entry.codecs.insert("predictor-\(geometry.predictor)", at: 0) }
+        return entry
+    }
+}
+
+// MARK: - Images
+
+extension TIFF {
+    private func series(
+        _ pages: TIFFPages, _ first: TIFFPage, _ description: String?, _ imageJ: ImageJMetadata?,
+        _ findings: inout [Finding]
+    ) async throws -> [TIFFSeries] {
+        let reader = pages.reader
+        if let imageJ {
+            func resolution(_ tag: UInt16) async throws -> Double? {
+                guard let entry = first.directory.entries[tag], let value = try await reader.rational(entry), value > 0
+                else { return nil }
+                return 1 / value
+            }
+            let size = (x: try await resolution(TIFFTag.xResolution), y: try await resolution(TIFFTag.yResolution))
+            let isUniform = pages.stride != nil
+                || (0..<pages.count).allSatisfy { pages[$0].geometry.shape == first.geometry.shape }
+            if isUniform, let series = imageJ.series(pages, resolution: size) { return [series] }
+        }
+        if let description, pages.stride == nil, let ome = OMEXML(description, at: reader.place) {
+            do {
+                let found = try ome.series(pages)
+                if !found.isEmpty { return found }
+            } catch let error as HarvestError {
+                findings.append(
+                    Finding(.warning, rule: "ome-xml-unusable", field: "axes",
+                        "\(error.message); pages are grouped by size instead, and no voxel size is taken from it"))
+            }
+        }
+        if description?.hasPrefix("{\"shape\"") == true, pages.stride == nil {
+            var descriptions: [Int: String] = [:]
+            for index in 0..<pages.count { descriptions[index] = try await text(TIFFTag.description, pages[index], reader) }
+            if let found = TIFFSeries.shaped(pages, descriptions) { return found }
+        }
+        return TIFFSeries.byGeometry(pages)
+    }
+
+    private func volume(
+        _ series: TIFFSeries, index: Int, _ pages: TIFFPages, _ first: TIFFPage, isOnly: Bool, _ options: OpenOptions
+    ) async throws -> (volume: Volume, entry: ArrayEntry) {
+        let reader = pages.reader
+        var metadata = Metadata(source: .header, place: reader.place)
+        metadata.name = series.name
+        metadata.shape = series.shape
+        metadata.axes = series.axes
+        metadata.dtype = series.geometry.dataType.rawValue
+        metadata.channels = series.axes.firstIndex(of: "c").map { series.shape[$0] }
+            ?? (series.geometry.samples > 1 ? series.geometry.samples : 1)
+        metadata.byteOrder = reader.dialect.byteOrder
+        metadata.isLossy = [6, 7, 33003, 33005, 34712, 50001].contains(series.geometry.compression)
+        metadata.pages = pages.count
+        metadata.origin = series.shape.map { _ in 0 }
+        metadata.bytes = isOnly ? reader.window.total : nil
+        metadata.known = ["shape": pages.stride == nil || options.isExact ? "header" : "stride"]
+        metadata.known["axes"] = series.axesSource
+        let page = (series.pageOf.first ?? nil).map { pages[$0] } ?? first
+        try await describe(&metadata, series, page, reader)
+        metadata.raw = try await raw(first, reader)
+
+        let leading = series.leadingShape
+        var entry = Self.entry(isOnly ? "" : "\(index)", series.geometry, leadingShape: leading) {
+            try TIFFArray(pages, series.geometry, leadingShape: leading, pageOf: series.pageOf)
+        }
+        entry.order = "C"
+        metadata.chunk = entry.chunk
+        metadata.compression = entry.codecs
+        let whole = entry
+        var levels = [
+            Level(
+                index: 0, path: entry.path, shape: series.shape, voxelSize: metadata.voxelSize,
+                translation: metadata.translation
+            ) { try whole.array ?? { throw whole.error ?? .unsupported("an array that cannot be read") }() }
+        ]
+        levels += try await pyramid(series, pages, metadata, first: page)
+        return (Volume(metadata: metadata, levels: levels, path: entry.path), entry)
+    }
+
+    /// Enters the voxel size: ImageJ's or OME's, else what the microscope's maker wrote into a private tag.
+    private func describe(
+        _ metadata: inout Metadata, _ series: TIFFSeries, _ page: TIFFPage, _ reader: TIFFReader
+    ) async throws {
+        var (size, units) = (series.voxelSize, series.units)
+        var tags: InstrumentTags?
+        if let text = try await text(TIFFTag.fei, page, reader) { tags = InstrumentTags(fei: text) }
+        if let text = try await text(TIFFTag.zeiss, page, reader) {
+            tags = InstrumentTags(zeiss: text, width: series.geometry.width)
+        }
+        if let tags {
+            metadata.instrument = tags.values
+            if size.isEmpty {
+                (size["x"], size["y"]) = (tags.pixelSize.x, tags.pixelSize.y)
+                for axis in size.keys { units[axis] = "m" }
+            }
+        }
+        guard !size.isEmpty else { return }
+        metadata.published = Metadata.Published(
+            voxelSize: series.axes.map { $0.flatMap { size[$0] } }, unit: series.axes.map { $0.flatMap { units[$0] } })
+        metadata.voxelSize = series.axes.map { axis in
+            axis.flatMap { name in size[name].flatMap { LengthUnit.nanometres($0, units[name]) } }
+        }
+        metadata.known["voxel_size"] = "header"
+    }
+
+    /// Coarser levels in SubIFDs, where every page of the series has as many (OME-TIFF "Sub-resolutions").
+    private func pyramid(
+        _ series: TIFFSeries, _ pages: TIFFPages, _ metadata: Metadata, first: TIFFPage
+    ) async throws -> [Level] {
+        let reader = pages.reader
+        guard pages.stride == nil, let entry = first.directory.entries[TIFFTag.subIFDs],
+            let count = try? await reader.integers(entry, limit: 32).count, series.pageOf.count <= 4096
+        else { return [] }
+        var levels: [Level] = []
+        for level in 0..<count {
+            var reduced: [TIFFPage] = []
+            for index in series.pageOf {
+                guard let index, let entry = pages[index].directory.entries[TIFFTag.subIFDs],
+                    let offsets = try? await reader.integers(entry, limit: 32), offsets.indices.contains(level),
+                    let directory = try? await reader.directory(at: offsets[level]),
+                    let page = try? await page(reader, directory), page.geometry.dataType == series.geometry.dataType,
+                    page.geometry.shape.count == series.geometry.shape.count,
+                    reduced.first.map({ $0.geometry == page.geometry }) ?? true
+                else { return levels }
+                reduced.append(page)
+            }
+            guard let geometry = reduced.first?.geometry, geometry.width < series.geometry.width else { return levels }
+            let table = TIFFPages(reader, reduced), leading = series.leadingShape
+            let shape = leading + geometry.shape
+            let size = metadata.voxelSize.map { sizes in
+                sizes.indices.map { axis in
+                    sizes[axis].map { ($0 * Double(series.shape[axis]) / Double(shape[axis])).rounded(significantDigits: 12) }
+                }
+            }
+            let order = reduced.indices.map(Optional.some)
+            levels.append(
+                Level(index: level + 1, path: "SubIFD \(level)", shape: shape, voxelSize: size) {
+                    try TIFFArray(table, geometry, leadingShape: leading, pageOf: order)
+                })
+        }
+        return levels
+    }
+}
+
+// MARK: - The untouched source
+
+extension TIFF {
+    /// The first directory's tags as JSON; long values are cut to 4,096 items, which is said.
+    private func raw(_ page: TIFFPage, _ reader: TIFFReader) async throws -> JSON {
+        var members = JSON.Members()
+        for (tag, entry) in page.directory.entries.sorted(by: { $0.key < $1.key }) {
+            let name = TIFFTag.names[tag] ?? "\(tag)"
+            members[name] = (try? await value(entry, reader)) ?? ["type": .int(Int(entry.type)), "count": .int(entry.count)]
+        }
+        return .object(members)
+    }
+
+    private func value(_ entry: TIFFEntry, _ reader: TIFFReader) async throws -> JSON {
+        // What lies far from the directory in a remote file is not worth a request of its own.
+        guard entry.count * entry.valueSize <= 64 << 10 else {
+            return ["type": .int(Int(entry.type)), "count": .int(entry.count), "offset": .int(entry.offset)]
+        }
+        switch entry.type {
+        case 2: return .string(try await reader.text(entry))
+        case 5: return JSON(try await reader.rational(entry))
+        case 1, 3, 4, 13, 16, 18:
+            let values = try await reader.integers(entry, limit: 4096)
+            return values.count == 1 ? .int(values[0]) : JSON(values)
+        default: return ["type": .int(Int(entry.type)), "count": .int(entry.count), "offset": .int(entry.offset)]
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import HarvestCore
+import Synchronization
+
+/// One page: its geometry, and where its segments stand.
+struct TIFFPage: Sendable {
+    var geometry: TIFFGeometry
+    var directory: TIFFDirectory
+    /// Bytes by which every pointer of ``directory`` is off: 0, but for pages predicted from the first one.
+    var shift = 0
+    /// Where the segments stand, if no tag says it: slices after the first of an ImageJ stack with one directory.
+    var fixed: [Range<Int>]?
+
+    /// Offsets and lengths of the segments; `nil` for one that is not stored (a sparse tile).
+    func segments(_ reader: TIFFReader) async throws -> [Range<Int>?] {
+        if let fixed { return fixed }
+        let place = "\(reader.place) IFD at byte \(directory.offset + shift)"
+        guard let offsetEntry = directory.entries[TIFFTag.tileOffsets] ?? directory.entries[TIFFTag.stripOffsets] else {
+            throw HarvestError.malformed("a page without StripOffsets or TileOffsets", at: place)
+        }
+        let wanted = geometry.segmentCount
+        let offsets = try await reader.integers(offsetEntry, limit: wanted)
+        guard offsets.count == wanted else {
+            throw HarvestError.malformed("\(offsets.count) offsets for \(wanted) strips or tiles", at: place)
+        }
+        var counts: [Int] = []
+        if let entry = directory.entries[TIFFTag.tileByteCounts] ?? directory.entries[TIFFTag.stripByteCounts] {
+            counts = try await reader.integers(entry, limit: wanted)
+        }
+        let total = reader.window.total ?? Int.max
+        return try offsets.enumerated().map { index, offset in
+            var count = counts.indices.contains(index) ? counts[index] : 0
+            if offset == 0 { return nil }  // a sparse tile (libtiff, GDAL)
+            if geometry.compression == 1 {
+                // Old writers leave the count out or wrong; the geometry knows it.
+                let plain = plainByteCount(index)
+                if count == 0 || count > plain { count = plain }
+            } else if count == 0 {
+                if counts.indices.contains(index), geometry.segmentCount > 1 { return nil }
+                count = max(0, total - offset)
+            }
+            let (end, overflow) = (offset + shift).addingReportingOverflow(count)
+            guard !overflow, offset + shift <= total else {
+                throw HarvestError.malformed("strip \(index) stands past the end of the file", at: place)
+            }
+            return offset + shift..<min(end, total)
+        }
+    }
+
+    /// Bytes of segment `index` where nothing is compressed; the last strip of a plane may be short.
+    private func plainByteCount(_ index: Int) -> Int {
+        let row = index % geometry.segmentsPerPlane
+        let isLast = !geometry.isTiled && row % geometry.segmentGrid[1] == geometry.segmentGrid[1] - 1
+        let rows = isLast ? geometry.height - (geometry.segmentGrid[1] - 1) * geometry.segment[1] : geometry.segment[1]
+        return geometry.segment[0] * rows * geometry.bytesPerRow
+    }
+}
+
+/// The pages of a file: each read, or predicted from the first by a constant stride.
+struct TIFFPages: Sendable {
+    let reader: TIFFReader
+    private let pages: [TIFFPage]
+    /// Bytes from one page to the next where the pages after the first are predicted.
+    let stride: Int?
+    let count: Int
+    private let proofs: Proofs
+
+    /// Which predicted pages were compared with the file.
+    private final class Proofs: Sendable {
+        let proven = Mutex(Set<Int>())
+    }
+
+    init(_ reader: TIFFReader, _ pages: [TIFFPage]) {
+        self.init(reader, pages, stride: nil, count: pages.count)
+    }
+
+    /// `count` pages like the first, `stride` bytes apart.
+    init(_ reader: TIFFReader, predicting first: TIFFPage, stride: Int, count: Int) {
+        self.init(reader, [first], stride: stride, count: count)
+    }
+
+    private init(_ reader: TIFFReader, _ pages: [TIFFPage], stride: Int?, count: Int) {
+        self.reader = reader
+        self.pages = pages
+        self.stride = stride
+        self.count = count
+        proofs = Proofs()
+    }
+
+    subscript(index: Int) -> TIFFPage {
+        guard let stride else { return pages[index] }
+        var page = pages[0]
+        page.shift = index * stride
+        return page
+    }
+
+    /// Makes sure that page `index` is what it was predicted to be, by reading its directory once.
+    ///
+    /// Voxels are never taken from where a prediction alone says they are.
+    func prove(_ index: Int) async throws {
+        guard let stride, index > 0, !proofs.proven.withLock({ $0.contains(index) }) else { return }
+        let first = pages[0]
+        let span = first.directorySpan
+        let reply = try await reader.window.store.read(
+            reader.window.key, .bytes(span.lowerBound + index * stride..<span.upperBound + index * stride))
+        let head = try await reader.window.bytes(at: span.lowerBound, count: span.count)
+        guard first.isRepeated(head, in: reply.bytes, shift: index * stride, page: index, reader.dialect) else {
+            throw HarvestError(
+                .malformed, "page \(index) is not where the first pages predict it",
+                at: "\(reader.place) byte \(span.lowerBound + index * stride)",
+                next: "probe with --exact, or fetch the file whole first")
+        }
+        proofs.proven.withLock { _ = $0.insert(index) }
+    }
+}
