@@ -3,8 +3,10 @@ import HarvestCore
 /// What stands between a strip's bytes and its samples: packed bits, predictors, bit order.
 enum TIFFSamples {
     /// FillOrder 2 (TIFF 6.0 §8): the bits of each byte the other way round.
-    static let reversedBits: [UInt8] = (0..<256).map { value in
-        (0..<8).reduce(UInt8(0)) { $0 | UInt8(value >> $1 & 1) << UInt8(7 - $1) }
+    static let reversedBits: [UInt8] = (0..<256).map { (value: Int) -> UInt8 in
+        var reversed: UInt8 = 0
+        for bit in 0..<8 where value & (1 << bit) != 0 { reversed |= 0x80 >> UInt8(bit) }
+        return reversed
     }
 
     /// Spreads samples of `bits` bits, most significant bit first, each row from a byte boundary on (TIFF 6.0 §7),

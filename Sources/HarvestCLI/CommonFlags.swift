@@ -1,0 +1,64 @@
+import ArgumentParser
+import ImageHarvest
+
+/// Flags that every verb has.
+struct CommonFlags: ParsableArguments {
+    @Flag(help: "Print the result as JSON, one line per address.") var json = false
+    @Flag(name: [.short, .long], help: "No progress.") var quiet = false
+    @Flag(name: [.short, .long], help: "Say more about errors.") var verbose = false
+    @Option(help: ArgumentHelp("Connect elsewhere for a host, as curl does (repeatable).", valueName: "host:port:host:port"))
+    var connectTo: [String] = []
+    @Option(help: ArgumentHelp("A file of certificate authorities to trust instead of the system's.", valueName: "file"))
+    var ca: String?
+
+    /// The context these flags and the environment make.
+    var context: Context {
+        var environment = TransportOptions.processEnvironment
+        if !connectTo.isEmpty { environment["HARVEST_CONNECT_TO"] = connectTo.joined(separator: ",") }
+        if let ca { environment["HARVEST_CA"] = ca }
+        return Context(environment: environment)
+    }
+
+    /// Says an error: a JSON line on stdout where asked for, the sentence on stderr always.
+    func report(_ error: HarvestError, address: String) {
+        if json { Terminal.print(error.json(address: address).compact) }
+        Terminal.clearLine()
+        let at = error.description.contains(address) ? "" : "\(address.displayed(limit: 300)): "
+        Terminal.say("harvest: \(at)\(error)")
+        if verbose, let underlying = error.underlying { Terminal.say("  because: \(underlying)") }
+    }
+
+    /// Runs `body` for each address in turn; `-` reads addresses from stdin, one a line.
+    ///
+    /// - Throws: The exit status: of one address its own, of several 1 where any failed.
+    func forEach(_ addresses: [String], _ body: (String) async throws -> Bool) async throws {
+        var all: [String] = []
+        for address in addresses {
+            if address == "-" {
+                while let line = readLine() { if !line.trimmingSpaces().isEmpty { all.append(line.trimmingSpaces()) } }
+            } else {
+                all.append(address)
+            }
+        }
+        var code: Int32 = 0
+        for address in all {
+            do { if !(try await body(address)) { code = 1 } } catch let exit as ExitCode { throw exit } catch {
+                let known = HarvestError.wrapping(error)
+                report(known, address: address)
+                code = all.count == 1 ? known.kind.exitCode : 1
+            }
+        }
+        if code != 0 { throw ExitCode(code) }
+    }
+}
+
+/// A number of bytes on the command line: `500MB`, `1GiB`.
+struct ByteCount: ExpressibleByArgument {
+    var value: Int
+    init(_ value: Int) { self.value = value }
+    init?(argument: String) {
+        guard let value = Size.parse(argument) else { return nil }
+        self.value = value
+    }
+    var defaultValueDescription: String { Size.text(value) }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import ImageHarvest
+
+@main
+struct Harvest: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "harvest",
+        abstract: "The address of an electron-microscopy dataset in; descriptions, metadata, voxels out.",
+        discussion: """
+            An address is a portal's page, a link (s3://, gs://, https://….tif) or a path. \
+            A verb runs the earlier verbs it needs. Every array argument is z,y,x; ranges are start:stop, half-open.
+
+            EXAMPLES
+              harvest collect https://www.epfl.ch/labs/cvlab/data/data-em/ --into data
+              harvest probe https://openorganelle.janelia.org/datasets/jrc_mus-nacc-2
+              harvest compare a.tif b.zarr --format csv
+              harvest read volume.zarr --digest --json
+
+            EXIT STATUS
+              0 done · 1 finished, but some items failed · 64 the request makes no sense · 65 malformed bytes
+              66 not found · 69 unsupported · 70 a bug · 73 the local disk refused · 74 the source changed
+              75 the far side failed after all retries · 77 not permitted · 130 interrupted (run it again to go on)
+            """,
+        version: "harvest 0.1.0",
+        subcommands: [
+            CollectCommand.self, DescribeCommand.self, ProbeCommand.self, FetchCommand.self, CompareCommand.self,
+            ReadCommand.self, ListCommand.self, DoctorCommand.self,
+        ])
+
+    static func main() async {
+        Signals.watch()
+        await main(nil)
+    }
+}

@@ -1,0 +1,92 @@
+import Glibc
+import ImageHarvest
+import Synchronization
+
+/// stdout carries results and nothing else; stderr what is meant for a person.
+enum Terminal {
+    static let showsProgress = isatty(2) == 1
+
+    /// Writes a result line, at once. A reader that went away ends the program quietly, as it ends `cat`.
+    static func print(_ text: String) { write(1, text + "\n") }
+
+    static func say(_ text: String) { write(2, text + "\n") }
+
+    /// Redraws the one progress line.
+    static func progress(_ text: String) { write(2, "\r\u{1B}[K" + text) }
+
+    static func clearLine() { if showsProgress { write(2, "\r\u{1B}[K") } }
+
+    private static func write(_ descriptor: Int32, _ text: String) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 {
+                if errno == EINTR || errno == EAGAIN { continue }
+                if descriptor == 1 { _exit(errno == EPIPE ? 0 : HarvestError.Kind.storage.exitCode) }
+                return
+            }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+}
+
+/// Shows tallies: one redrawn line on a terminal, else a line every ten seconds.
+final class ProgressLine: Sendable {
+    private let isQuiet: Bool
+    private let last = Mutex(0.0)
+    private let start = ProgressLine.now
+
+    init(isQuiet: Bool) { self.isQuiet = isQuiet }
+
+    private static var now: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    func show(_ tally: Tally) {
+        guard !isQuiet else { return }
+        let now = Self.now
+        let step = Terminal.showsProgress ? 0.1 : 10.0
+        let isDue = last.withLock { last in
+            if last == 0, !Terminal.showsProgress { last = start }
+            guard now - last >= step else { return false }
+            last = now
+            return true
+        }
+        guard isDue else { return }
+        let rate = Double(tally.done) / max(now - start, 1e-3)
+        var text = tally.subject.displayed(limit: 60) + "  " + Size.text(tally.done)
+        if let total = tally.total {
+            text += " of \(Size.text(total))"
+            if rate > 0, total > tally.done { text += ", \(Int(Double(total - tally.done) / rate) + 1) s left" }
+        }
+        text += "  \(Size.text(Int(rate)))/s"
+        if Terminal.showsProgress { Terminal.progress(text) } else { Terminal.say(text) }
+    }
+
+    func end() { if !isQuiet { Terminal.clearLine() } }
+}
+
+/// Sizes as people read them, in powers of ten.
+enum Size {
+    static func text(_ bytes: Int) -> String {
+        for (unit, size) in [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)] where bytes >= size {
+            let tenths = bytes / (size / 10)
+            return tenths >= 1000 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
+        }
+        return "\(bytes) B"
+    }
+
+    /// `1G`, `500 MB`, `64MiB`, `1000`; `nil` for anything else.
+    static func parse(_ text: String) -> Int? {
+        let digits = text.prefix { $0.isNumber || $0 == "." }
+        guard let number = Double(digits), number >= 0 else { return nil }
+        let factors = [
+            "": 1.0, "b": 1, "k": 1e3, "kb": 1e3, "kib": 1024, "m": 1e6, "mb": 1e6, "mib": 1_048_576, "g": 1e9, "gb": 1e9,
+            "gib": 1_073_741_824, "t": 1e12, "tb": 1e12, "tib": 1_099_511_627_776,
+        ]
+        guard let factor = factors[text.dropFirst(digits.count).trimmingSpaces().lowercased()] else { return nil }
+        return Int(exactly: (number * factor).rounded())
+    }
+}

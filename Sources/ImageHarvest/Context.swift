@@ -1,0 +1,97 @@
+@_exported public import HarvestCore
+public import HarvestFormats
+public import HarvestPortals
+public import HarvestStores
+
+/// What calls share: portals, formats, stores and how they may use the network.
+public struct Context: Sendable {
+    public var portals: [any Portal]
+    public var formats: [any Format]
+    public var stores: Stores
+    public var web: any Web
+
+    /// The registries' portals and formats, and the network as `transport` allows it.
+    ///
+    /// - Parameter settings: Values that a portal needs and only the user can give, by name (`openorganelle-key`).
+    public init(transport: TransportOptions = TransportOptions(), settings: [String: String] = [:]) {
+        portals = Portals.all
+        formats = Formats.all
+        stores = Stores(options: transport)
+        web = HTTPWeb(options: transport, settings: settings)
+    }
+
+    /// As the process's environment says: `HARVEST_CONNECT_TO`, `HARVEST_CA`, proxies, `HARVEST_OPENORGANELLE_KEY`.
+    public init(environment: [String: String]) {
+        var settings: [String: String] = [:]
+        settings["openorganelle-key"] = environment["HARVEST_OPENORGANELLE_KEY"]
+        self.init(transport: TransportOptions(environment: environment), settings: settings)
+    }
+
+    /// What the verbs use where no context is given.
+    public static let standard = Context(environment: TransportOptions.processEnvironment)
+
+    /// The portal that publishes a dataset at `address`; `nil` for a bare data address.
+    public func portal(publishing address: String) -> (any Portal)? {
+        guard Address(address).isRemote else { return nil }
+        return portals.first { $0.publishes(address) }
+    }
+}
+
+extension Context {
+    /// Opens what lies at `address`, whatever its format: the one named, the one its extension suggests, or the first
+    /// that knows the bytes.
+    ///
+    /// - Throws: ``HarvestError`` `.notFound`, `.unsupported` where no format knows the bytes, and what the format says.
+    public func open(_ address: Address, format: String? = nil, options: OpenOptions = OpenOptions(), meter: Meter = Meter())
+        async throws -> Contents
+    {
+        let store = try stores.open(address, meter: meter)
+        var missing: HarvestError?
+        for candidate in try candidates(address, named: format ?? address.format) {
+            do {
+                if let contents = try await candidate.open(store, options: options) { return contents }
+            } catch let error as HarvestError where error.kind == .notFound {
+                missing = missing ?? error
+            }
+        }
+        if let missing { throw missing.located(at: address.text) }
+        let known = formats.map(\.name).joined(separator: ", ")
+        throw HarvestError(
+            .unsupported, "no format here knows what lies there", at: address.text,
+            next: "formats: \(known); name one with ADDRESS|format: if it is hidden behind an odd name")
+    }
+
+    private func candidates(_ address: Address, named name: String?) throws -> [any Format] {
+        if let name {
+            let named = formats.filter { $0.name == name || (name == "zarr" && $0.name.hasPrefix("zarr")) }
+            guard !named.isEmpty else {
+                throw HarvestError(
+                    .unsupported, "the format \(name) is not read here", at: address.text,
+                    next: "formats: " + formats.map(\.name).joined(separator: ", "))
+            }
+            return named
+        }
+        let suggested = formats.filter { $0.fileExtensions.contains(address.fileExtension) }
+        let others = formats.filter { format in !suggested.contains { $0.name == format.name } }
+        // An address without an extension is more often a folder of chunks than a file.
+        let isFolder = address.isRemote && address.fileExtension.isEmpty
+        return suggested + (isFolder ? others.reversed() : others)
+    }
+}
+
+extension Volume {
+    /// Opens the first image of a link: a few KB over the wire.
+    public static func open(_ link: Link, in context: Context = .standard) async throws -> Volume {
+        let contents = try await context.open(Address(link.url), format: link.format)
+        guard let volume = contents.images.first else {
+            throw HarvestError(.notFound, "the link holds no image", at: link.url)
+        }
+        return volume
+    }
+
+    /// Opens the first image at an address: a path, `s3://…`, `https://….tif`.
+    public static func open(_ address: String, in context: Context = .standard) async throws -> Volume {
+        let address = Address(address)
+        return try await open(Link(url: address.location, format: address.format), in: context)
+    }
+}

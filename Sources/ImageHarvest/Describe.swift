@@ -1,0 +1,52 @@
+public import HarvestCore
+import Synchronization
+
+extension Context {
+    /// What a portal publishes at `address`.
+    ///
+    /// - Throws: ``HarvestError`` `.unsupported` where no portal knows the address, and what the portal says.
+    public func describe(_ address: String) async throws -> Dataset { try await describeCounting(address).dataset }
+
+    /// The description, and how many pages and API answers it took.
+    func describeCounting(_ address: String) async throws -> (dataset: Dataset, requests: Int) {
+        guard let portal = portal(publishing: address) else {
+            throw HarvestError(
+                .unsupported, "no portal here publishes this address", at: address,
+                next: "portals: \(portals.map(\.name).joined(separator: ", ")); a data address can be probed and fetched as it is")
+        }
+        let counted = CountingWeb(web)
+        let dataset = try await portal.describe(address, through: counted)
+        return (dataset, counted.pages.count)
+    }
+}
+
+/// Keeps every page that was asked for, to count them and to store them beside the results.
+public final class CountingWeb: Web {
+    private let web: any Web
+    private let kept = Mutex([Page]())
+
+    public init(_ web: any Web) { self.web = web }
+
+    public var pages: [Page] { kept.withLock { $0 } }
+
+    public func page(at url: String, headers: [String: String]) async throws -> Page {
+        let page = try await web.page(at: url, headers: headers)
+        kept.withLock { $0.append(page) }
+        return page
+    }
+
+    public func renderedPage(at url: String, until marker: String) async throws -> Page? {
+        guard let page = try await web.renderedPage(at: url, until: marker) else { return nil }
+        kept.withLock { $0.append(page) }
+        return page
+    }
+
+    public func setting(_ name: String) -> String? { web.setting(name) }
+}
+
+extension Dataset {
+    /// What a portal publishes at `address`.
+    public static func describe(_ address: String, in context: Context = .standard) async throws -> Dataset {
+        try await context.describe(address)
+    }
+}

@@ -1,0 +1,93 @@
+public import HarvestCore
+
+/// What the files of an address say, unfetched.
+public struct Probe: Sendable {
+    public var address: String
+    /// The link that was probed, where the address is a portal's page.
+    public var link: Link?
+    public var contents: Contents
+    public var cost: Meter.Cost
+    /// Pages, APIs and redirects before the data link.
+    public var portalRequests: Int
+    /// What the page adds to the header.
+    public var dataset: Dataset?
+    /// Whether the JSON carries the untouched headers.
+    public var showsRaw = false
+
+    /// The record of the first image: header and page together.
+    public var record: Record? {
+        contents.images.first.map { volume in
+            dataset.map { Record($0, volume) }
+                ?? Record(
+                    id: Address(address).name, address: address, link: volume.metadata.place,
+                    statements: [volume.metadata])
+        }
+    }
+}
+
+/// What a verb needs to know about a probe.
+public struct ProbeOptions: Sendable {
+    public var open = OpenOptions()
+    /// A link's name, URL or end of URL; `nil` is the primary one.
+    public var link: String?
+    public var allLinks = false
+    public init() {}
+}
+
+extension Context {
+    /// Reads the headers behind `address`: of a portal's page the primary link (or those asked for), else of the
+    /// address itself. A few KB, never the voxels.
+    ///
+    /// - Returns: One probe per link.
+    public func probe(_ address: String, _ options: ProbeOptions = ProbeOptions()) async throws -> [Result<Probe, HarvestError>] {
+        guard portal(publishing: address) != nil else {
+            return [await Self.result { try await probe(Address(address), link: nil, options, dataset: nil, portalRequests: 0) }]
+        }
+        let described = try await describeCounting(address)
+        var probes: [Result<Probe, HarvestError>] = []
+        for link in try Self.links(of: described.dataset, options) {
+            probes.append(
+                await Self.result {
+                    let isPrimary = link == described.dataset.primaryLink
+                    var probe = try await probe(
+                        Address(link.url), link: link, options, dataset: isPrimary ? described.dataset : nil,
+                        portalRequests: described.requests)
+                    probe.address = address
+                    return probe
+                })
+        }
+        return probes
+    }
+
+    private func probe(_ address: Address, link: Link?, _ options: ProbeOptions, dataset: Dataset?, portalRequests: Int)
+        async throws -> Probe
+    {
+        let meter = Meter()
+        let contents = try await open(address, format: link?.format, options: options.open, meter: meter)
+        return Probe(
+            address: address.text, link: link, contents: contents, cost: meter.cost, portalRequests: portalRequests,
+            dataset: dataset)
+    }
+
+    /// The links a user asked for; the primary one where nothing was asked.
+    public static func links(of dataset: Dataset, _ options: ProbeOptions) throws -> [Link] {
+        if options.allLinks { return dataset.links.filter { $0.role != .thumbnail } }
+        if let wanted = options.link {
+            let found = dataset.links.filter { $0.url == wanted || $0.name == wanted || $0.url.hasSuffix("/" + wanted) }
+            guard !found.isEmpty else {
+                throw HarvestError(
+                    .invalid, "no link is called \"\(wanted)\"", at: dataset.address,
+                    next: "links: " + dataset.links.compactMap { Address($0.url).name }.joined(separator: ", "))
+            }
+            return found
+        }
+        guard let primary = dataset.primaryLink else {
+            throw HarvestError(.notFound, "the page names no image", at: dataset.address)
+        }
+        return [primary]
+    }
+
+    static func result<T>(_ body: () async throws -> T) async -> Result<T, HarvestError> {
+        do { return .success(try await body()) } catch { return .failure(HarvestError.wrapping(error)) }
+    }
+}
