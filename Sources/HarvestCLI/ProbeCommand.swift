@@ -26,19 +26,17 @@ struct ProbeCommand: AsyncParsableCommand {
         (options.link, options.allLinks) = (link, allLinks)
         try await common.forEach(addresses) { address in
             let results = try await context.probe(address, options)
-            if results.count == 1 { try show(try results[0].get()) } else {
-                var isWhole = true
-                for result in results {
-                    switch result {
-                    case .success(let probe): show(probe)
-                    case .failure(let error):
-                        common.report(error, address: address)
-                        isWhole = false
-                    }
+            if results.count == 1, case .failure(let error) = results[0] { throw error }
+            var isWhole = true
+            for result in results {
+                switch result {
+                case .success(let probe): show(probe)
+                case .failure(let error):
+                    common.report(error, address: address)
+                    isWhole = false
                 }
-                return isWhole
             }
-            return true
+            return isWhole
         }
     }
 

@@ -1,5 +1,5 @@
-import ArgumentParser
-import ImageHarvest
+public import ArgumentParser
+public import ImageHarvest
 
 extension DigestOptions.Each: ExpressibleByArgument {}
 

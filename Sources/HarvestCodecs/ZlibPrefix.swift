@@ -27,7 +27,24 @@ extension Zlib {
         stream.next_out = destination.bindMemory(to: UInt8.self).baseAddress
         stream.avail_out = UInt32(clamping: destination.count)
         let status = inflate(&stream, Z_SYNC_FLUSH)
-        guard status == Z_STREAM_END || stream.avail_out == 0 else { return nil }
-        return Int(stream.total_out)
+        let count = Int(stream.total_out)
+        if status == Z_STREAM_END { return count }
+        guard stream.avail_out == 0 else { return nil }
+        return isSound(&stream) ? count : nil
+    }
+
+    /// Whether the stream goes on without an error, as far as 1 MiB beyond what was wanted.
+    private static func isSound(_ stream: inout z_stream) -> Bool {
+        var discarded = [UInt8](repeating: 0, count: 64 << 10)
+        for _ in 0..<16 {
+            let status = discarded.withUnsafeMutableBufferPointer { buffer in
+                stream.next_out = buffer.baseAddress
+                stream.avail_out = UInt32(buffer.count)
+                return inflate(&stream, Z_SYNC_FLUSH)
+            }
+            if status == Z_STREAM_END { return true }
+            if status != Z_OK { return false }
+        }
+        return true
     }
 }

@@ -1,7 +1,7 @@
 @_exported public import HarvestCore
-public import HarvestFormats
-public import HarvestPortals
-public import HarvestStores
+import HarvestFormats
+import HarvestPortals
+@_exported public import HarvestStores
 
 /// What calls share: portals, formats, stores and how they may use the network.
 public struct Context: Sendable {

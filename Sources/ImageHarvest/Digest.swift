@@ -126,17 +126,8 @@ extension Context {
             return digest
         }
         digest.dtype = array.dataType.rawValue
-        var box = array.grid.box
-        if let text = options.box {
-            let ranges = text.split(separator: ",").count
-            if ranges != array.shape.count, ranges == 3, let volume = source.volume {
-                let spatial = try volume.spatialShape(of: array.shape)
-                box = try volume.expand(try Box.parse(text, shape: spatial), to: array.shape)
-            } else {
-                box = try Box.parse(text, shape: array.shape)
-            }
-            digest.box = box
-        }
+        let box = try box(options.box, array, source.volume)
+        if options.box != nil { digest.box = box }
         digest.shape = box.shape.array
         let bytes = box.count.map { $0.multipliedReportingOverflow(by: array.dataType.size) }
         guard let bytes, !bytes.overflow, bytes.partialValue <= options.maximumBytes else {
@@ -153,7 +144,7 @@ extension Context {
                 hash.update(voxels)
                 statistics.add(voxels, array.dataType)
             }
-            digest.sha256 = hash.finish()
+            digest.sha256 = hash.hex
             (digest.minimum, digest.maximum) = (statistics.minimum, statistics.maximum)
         } catch { digest.error = HarvestError.wrapping(error) }
         return digest

@@ -2,8 +2,9 @@ import HarvestCore
 
 /// Pixel sizes and acquisition values that makers of electron microscopes write into private tags.
 struct InstrumentTags: Sendable {
-    /// Metres per pixel, x and y.
+    /// Per pixel, x and y, each with its unit.
     var pixelSize: (x: Double?, y: Double?) = (nil, nil)
+    var units: (x: String?, y: String?) = ("m", "m")
     /// By ``Field/Name``.
     var values: [String: JSON] = [:]
 
@@ -32,6 +33,13 @@ struct InstrumentTags: Sendable {
         values[Field.Name.detector] = found["Detectors.Name"].flatMap { $0.isEmpty ? nil : .string($0) }
         values[Field.Name.instrument] = found["System.SystemType"].flatMap { $0.isEmpty ? nil : .string($0) }
         values[Field.Name.date] = found["User.Date"].flatMap { $0.isEmpty ? nil : .string($0) }
+    }
+
+    /// DigitalMicrograph's export (tags 65009, 65010: scale of x and y; 65003, 65004: their units).
+    init(digitalMicrograph scale: (x: Double?, y: Double?), units: (x: String?, y: String?)) {
+        func positive(_ value: Double?) -> Double? { value.flatMap { $0.isFinite && $0 > 0 ? $0 : nil } }
+        pixelSize = (positive(scale.x), positive(scale.y))
+        self.units = units
     }
 
     /// Zeiss SEM (tag 34118): numbers before the first `AP_`/`DP_`/`SV_` name; the fourth is metres per pixel of a

@@ -67,14 +67,7 @@ extension TIFF {
                     .unsupported, "more than \(pages.count) directories, one after the other", at: reader.place,
                     next: "fetch the file whole first")
             }
-            let directory: TIFFDirectory
-            do { directory = try await reader.directory(at: next) } catch let error as HarvestError
-            where error.kind == .malformed {
-                findings.append(
-                    Finding(.warning, rule: "tiff-directory-broken", field: "pages",
-                        "after \(pages.count) page(s): \(error.message); what follows is lost"))
-                break
-            }
+            let directory = try await reader.directory(at: next)
             if pages.count == 1, reader.window.store.isRemote,
                 let predicted = try await reader.predictedPages(first: first, second: directory)
             {
@@ -213,11 +206,16 @@ extension TIFF {
         if let text = try await text(TIFFTag.zeiss, page, reader) {
             tags = InstrumentTags(zeiss: text, width: series.geometry.width)
         }
+        if let x = page.directory.entries[TIFFTag.dmScaleX], let y = page.directory.entries[TIFFTag.dmScaleY] {
+            tags = InstrumentTags(
+                digitalMicrograph: (try await reader.double(x), try await reader.double(y)),
+                units: (try await text(TIFFTag.dmUnitX, page, reader), try await text(TIFFTag.dmUnitY, page, reader)))
+        }
         if let tags {
             metadata.instrument = tags.values
             if size.isEmpty {
                 (size["x"], size["y"]) = (tags.pixelSize.x, tags.pixelSize.y)
-                for axis in size.keys { units[axis] = "m" }
+                (units["x"], units["y"]) = (tags.units.x, tags.units.y)
             }
         }
         guard !size.isEmpty else { return }

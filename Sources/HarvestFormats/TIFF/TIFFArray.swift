@@ -34,6 +34,14 @@ struct TIFFArray: ChunkedArray {
         grid = try Grid(
             shape: leadingShape + geometry.shape, chunk: leadingShape.map { _ in 1 } + geometry.chunk,
             at: pages.reader.place)
+        // A header alone may not claim memory: no scheme stores voxels in fewer bytes than this. Tiles may be sparse.
+        if !geometry.isTiled, let total = pages.reader.window.total {
+            let (most, overflow) = total.multipliedReportingOverflow(by: TIFFCompression.greatestRatio(geometry.compression))
+            guard overflow || byteCount.map({ $0 / 8 * min(8, geometry.bits) <= most }) == true else {
+                throw HarvestError.malformed(
+                    "\(grid.shape) \(dataType.rawValue) voxels cannot stand in a file of \(total) bytes", at: pages.reader.place)
+            }
+        }
     }
 
     func locate(_ cells: [Coordinate]) async throws -> [ChunkLocation?] {

@@ -20,6 +20,16 @@ enum TIFFCompression {
         }
     }
 
+    /// How many bytes one stored byte can stand for at the most.
+    static func greatestRatio(_ code: Int) -> Int {
+        switch code {
+        case 1: 1
+        case 8, 32946: 1032  // RFC 1951: 258 bytes from two bits
+        case 32773: 64
+        default: 65_536
+        }
+    }
+
     /// Decodes one segment into `destination`, all of it; what a writer stored beyond is left alone.
     static func decode(
         _ code: Int, _ bytes: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer

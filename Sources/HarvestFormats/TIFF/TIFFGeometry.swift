@@ -64,7 +64,7 @@ extension TIFFGeometry {
         }
         let depth = try await value(TIFFTag.imageDepth) ?? 1
         let limit = 1 << 31
-        guard (1..<limit).contains(width), (1..<limit).contains(height), (1..<limit).contains(depth) else {
+        guard (0..<limit).contains(width), (0..<limit).contains(height), (1..<limit).contains(depth) else {
             throw HarvestError.malformed("a page of \(width) × \(height) × \(depth) pixels", at: place)
         }
         self.width = width
@@ -90,7 +90,8 @@ extension TIFFGeometry {
             else { throw HarvestError.malformed("a tiled page without TileWidth or TileLength", at: place) }
             segment = [try await value(TIFFTag.tileDepth) ?? 1, tileLength, tileWidth]
         } else {
-            segment = [1, min(try await value(TIFFTag.rowsPerStrip) ?? height, height), width]
+            let rows = try await value(TIFFTag.rowsPerStrip) ?? height
+            segment = [1, height == 0 ? 1 : min(rows, height), max(1, width)]  // an empty page has no strips
         }
         guard segment.allSatisfy({ (1..<limit).contains($0) }) else {
             throw HarvestError.malformed("a page with strips or tiles of \(segment)", at: place)

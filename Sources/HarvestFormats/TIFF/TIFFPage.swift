@@ -22,10 +22,11 @@ struct TIFFPage: Sendable {
         guard offsets.count == wanted else {
             throw HarvestError.malformed("\(offsets.count) offsets for \(wanted) strips or tiles", at: place)
         }
-        var counts: [Int] = []
-        if let entry = directory.entries[TIFFTag.tileByteCounts] ?? directory.entries[TIFFTag.stripByteCounts] {
-            counts = try await reader.integers(entry, limit: wanted)
+        // TIFF 6.0 §8, StripByteCounts: "For each strip, the number of bytes in the strip after compression", required.
+        guard let countEntry = directory.entries[TIFFTag.tileByteCounts] ?? directory.entries[TIFFTag.stripByteCounts] else {
+            throw HarvestError.malformed("a page without StripByteCounts or TileByteCounts", at: place)
         }
+        let counts = try await reader.integers(countEntry, limit: wanted)
         let total = reader.window.total ?? Int.max
         return try offsets.enumerated().map { index, offset in
             var count = counts.indices.contains(index) ? counts[index] : 0

@@ -67,14 +67,15 @@ struct TIFFReader: Sendable {
                 let valueAt = at + 4 + dialect.offsetSize
                 guard let tag = dialect.number(raw, at: at, size: 2), let type = dialect.number(raw, at: at + 2, size: 2),
                     let values = dialect.number(raw, at: at + 4, size: dialect.offsetSize),
-                    let pointer = dialect.number(raw, at: valueAt, size: dialect.offsetSize)
+                    valueAt + dialect.offsetSize <= raw.count
                 else { continue }
-                var entry = TIFFEntry(type: UInt16(type), count: values, offset: pointer, isInline: false)
+                var entry = TIFFEntry(type: UInt16(type), count: values, offset: offset + valueAt, isInline: true)
                 let (size, overflow) = values.multipliedReportingOverflow(by: entry.valueSize)
                 guard entry.valueSize > 0, !overflow else { continue }  // TIFF 6.0 §2: skip unknown field types
-                if size <= dialect.offsetSize {
-                    entry.offset = offset + valueAt
-                    entry.isInline = true
+                if size > dialect.offsetSize {
+                    guard let pointer = dialect.number(raw, at: valueAt, size: dialect.offsetSize) else { continue }
+                    entry.offset = pointer
+                    entry.isInline = false
                 }
                 if directory.entries[UInt16(tag)] == nil { directory.entries[UInt16(tag)] = entry }
             }
@@ -86,7 +87,11 @@ struct TIFFReader: Sendable {
 
     /// The bytes of an entry's values; `shift` is added to the offset of values outside the directory.
     func data(_ entry: TIFFEntry, limit: Int = Int.max) async throws -> Bytes {
-        let size = min(entry.count * entry.valueSize, limit)
+        let (whole, overflow) = entry.count.multipliedReportingOverflow(by: entry.valueSize)
+        guard !overflow, whole <= window.total ?? Int.max else {
+            throw HarvestError.malformed("a tag of \(entry.count) values is longer than the file", at: place)
+        }
+        let size = min(whole, limit)
         guard size <= Self.longestValue else {
             throw HarvestError.malformed("a tag of \(size) bytes is over the limit of 64 MiB", at: place)
         }
@@ -117,6 +122,16 @@ struct TIFFReader: Sendable {
     func text(_ entry: TIFFEntry) async throws -> String {
         let bytes = try await data(entry).array.prefix { $0 != 0 }
         return String(validating: bytes, as: UTF8.self) ?? String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
+    }
+
+    /// The first value of a DOUBLE entry.
+    func double(_ entry: TIFFEntry) async throws -> Double? {
+        guard entry.type == 12, entry.count >= 1 else { return nil }
+        return try await data(entry, limit: 8).withUnsafeBytes { raw in
+            var bits = raw.loadUnaligned(as: UInt64.self)
+            if dialect.byteOrder == .big { bits = bits.byteSwapped }
+            return Double(bitPattern: bits)
+        }
     }
 
     /// The first value of a RATIONAL entry as a fraction.

@@ -12,6 +12,7 @@ enum TIFFTag {
     static let tileByteCounts: UInt16 = 325, subIFDs: UInt16 = 330, sampleFormat: UInt16 = 339
     static let subsampling: UInt16 = 530, imageDepth: UInt16 = 32997, tileDepth: UInt16 = 32998
     static let zeiss: UInt16 = 34118, fei: UInt16 = 34682, tvips: UInt16 = 37706
+    static let dmUnitX: UInt16 = 65003, dmUnitY: UInt16 = 65004, dmScaleX: UInt16 = 65009, dmScaleY: UInt16 = 65010
 
     static let names: [UInt16: String] = [
         254: "NewSubfileType", 256: "ImageWidth", 257: "ImageLength", 258: "BitsPerSample", 259: "Compression",

@@ -1,0 +1,91 @@
+import Glibc
+import HarvestCore
+
+extension Context {
+    /// Writes the voxels that `options` name to a file (`-` is stdout): C order, little-endian.
+    ///
+    /// The file appears under its name only when it is whole.
+    public func writeVoxels(_ address: String, _ options: DigestOptions, to path: String) async throws {
+        let contents = try await openData(address, link: options.link)
+        let (array, box) = try await selection(contents, options)
+        let size = box.count.map { $0.multipliedReportingOverflow(by: array.dataType.size) }
+        guard let size, !size.overflow, size.partialValue <= options.maximumBytes else {
+            throw HarvestError.invalid(
+                "reading \(box.shape) voxels of \(array.dataType.rawValue) is over the limit of \(options.maximumBytes) bytes",
+                at: address, next: "read a smaller --box, or raise --max-bytes")
+        }
+        let file = try OutputFile(path)
+        try await Slabs.forEach(array, box) { try file.write($0) }
+        try file.publish()
+    }
+
+    /// The array and box that options name in what an address holds.
+    func selection(_ contents: Contents, _ options: DigestOptions) async throws -> (any ChunkedArray, Box) {
+        if let path = options.array {
+            guard let entry = contents.arrays.first(where: { $0.path == path }) else {
+                throw HarvestError.invalid("no array is called \"\(path)\"", next: "harvest list shows what is there")
+            }
+            guard let array = entry.array else { throw entry.error ?? HarvestError.unsupported("the array cannot be read") }
+            return (array, try box(options.box, array, nil))
+        }
+        let index = options.image ?? 0
+        guard contents.images.indices.contains(index) else {
+            throw HarvestError.invalid("image \(index) is not there: the address holds \(contents.images.count)")
+        }
+        let array = try await contents.images[index].array(level: options.level)
+        return (array, try box(options.box, array, contents.images[index]))
+    }
+
+    /// The box a user typed: one range per axis, or z,y,x alone; all of the array where none was typed.
+    func box(_ text: String?, _ array: any ChunkedArray, _ volume: Volume?) throws -> Box {
+        guard let text else { return array.grid.box }
+        if text.split(separator: ",").count == 3, array.shape.count != 3, let volume {
+            return try volume.expand(try Box.parse(text, shape: try volume.spatialShape(of: array.shape)), to: array.shape)
+        }
+        return try Box.parse(text, shape: array.shape)
+    }
+}
+
+/// A file written under another name and renamed when whole; or stdout.
+final class OutputFile {
+    private let path: String
+    private let part: String
+    private var descriptor: Int32
+    private var isPublished = false
+
+    init(_ path: String) throws {
+        self.path = path
+        part = path + ".part"
+        descriptor = path == "-" ? 1 : open(part, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        guard descriptor >= 0 else { throw Self.error("cannot write", path) }
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw Self.error("cannot write", path)
+            }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Makes the bytes durable and gives the file its name.
+    func publish() throws {
+        guard path != "-" else { return }
+        guard fsync(descriptor) == 0, rename(part, path) == 0 else { throw Self.error("cannot publish", path) }
+        isPublished = true
+    }
+
+    deinit {
+        guard path != "-", descriptor >= 0 else { return }
+        close(descriptor)
+        if !isPublished { unlink(part) }
+    }
+
+    static func error(_ what: String, _ path: String) -> HarvestError {
+        HarvestError(.storage, "\(what): \(String(cString: strerror(errno)))", at: path)
+    }
+}
