@@ -4,6 +4,7 @@ public import HarvestCore
 public enum Formats {
     public static let all: [any Format] = [
         TIFF(),
+        Zarr2(),
     ]
 
     /// The format that an address, a link or a user names; `zarr` means any version.
