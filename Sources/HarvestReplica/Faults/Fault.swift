@@ -18,7 +18,10 @@ enum Fault: Equatable, Sendable {
     init?(_ text: Substring) {
         let words = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         let values = Array(words.dropFirst())
-        func count(_ index: Int) -> Int? { values.indices.contains(index) ? Int(values[index]).flatMap { $0 >= 0 ? $0 : nil } : nil }
+        func count(_ index: Int) -> Int? {
+            guard values.indices.contains(index) else { return nil }
+            return Int(values[index]).flatMap { $0 >= 0 ? $0 : nil }
+        }
         func probability(_ index: Int) -> Double? {
             guard values.indices.contains(index) else { return 1 }
             return Double(values[index]).flatMap { (0...1).contains($0) ? $0 : nil }
@@ -68,7 +71,8 @@ struct FaultRule: Sendable {
     }
 
     init(_ text: String) throws(Misunderstood) {
-        guard let equals = text.lastIndex(of: "="), let slash = text[..<equals].firstIndex(of: "/"), slash != text.startIndex
+        guard let equals = text.lastIndex(of: "="), let slash = text[..<equals].firstIndex(of: "/"),
+            slash != text.startIndex
         else { throw Misunderstood(text: "\(text): a fault is written HOST/PATH=FAULT[,FAULT…]") }
         host = text[..<slash].lowercased()
         path = String(text[slash..<equals])

@@ -18,7 +18,10 @@ func inParallel<Output: Sendable>(_ count: Int, _ body: @escaping @Sendable (Int
 
 /// Starts a thread with a small stack; the caller joins or detaches it.
 func startThread(stackBytes: Int, _ body: @escaping @Sendable () -> Void) -> pthread_t {
-    final class Box { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
+    final class Box {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
     pthread_attr_setstacksize(&attributes, stackBytes)

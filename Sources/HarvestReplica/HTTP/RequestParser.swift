@@ -27,7 +27,9 @@ struct RequestParser {
         let head = String(decoding: pending[..<end], as: UTF8.self)
         let outcome = Self.parse(head)
         guard case .request(let request) = outcome else { return outcome }
-        guard let length = request.bodyLength, length <= 1 << 20 else { return .refused(411, "a body of unknown length") }
+        guard let length = request.bodyLength, length <= 1 << 20 else {
+            return .refused(411, "a body of unknown length")
+        }
         guard pending.count >= end + 4 + length else { return .incomplete }
         pending.removeFirst(end + 4 + length)
         return outcome

@@ -2,7 +2,8 @@
 struct CloudStorage: Host {
     let names = ["storage.googleapis.com"]
     let routes = [
-        "/replica-bucket/KEY  object", "/storage/v1/b/replica-bucket/o?prefix=&delimiter=&pageToken=&maxResults=  listing",
+        "/replica-bucket/KEY  object",
+        "/storage/v1/b/replica-bucket/o?prefix=&delimiter=&pageToken=&maxResults=  listing",
         "/storage/v1/b/replica-bucket/o/KEY[?alt=media]  metadata or content",
     ]
 

@@ -24,9 +24,9 @@ struct EPFLPage: Host {
             headers: [("Server", "Apache"), ("Vary", "Accept-Encoding")])
     }
 
-    private static let raw = "https://documents.epfl.ch/groups/c/cv/cvlab-unit/www/data/ ElectronMicroscopy_Hippocampus/"
-    private static let encoded =
-        "https://documents.epfl.ch/groups/c/cv/cvlab-unit/www/data/%20ElectronMicroscopy_Hippocampus/"
+    private static let archive = "https://documents.epfl.ch/groups/c/cv/cvlab-unit/www/data/"
+    private static let raw = archive + " ElectronMicroscopy_Hippocampus/"
+    private static let encoded = archive + "%20ElectronMicroscopy_Hippocampus/"
 
     private static let opening = """
         <!DOCTYPE html>

@@ -8,13 +8,10 @@ struct Supabase: Host {
 
     func respond(to request: Request) -> Response {
         guard let key = request.header("apikey") ?? request.parameter("apikey") else {
-            return json(
-                401,
-                #"{"message":"No API key found in request","hint":"No `apikey` request header or url param was found."}"#)
+            return refused("No API key found in request", "No `apikey` request header or url param was found.")
         }
         guard key == Self.key else {
-            return json(
-                401, #"{"message":"Invalid API key","hint":"Double check your Supabase `anon` or `service_role` API key."}"#)
+            return refused("Invalid API key", "Double check your Supabase `anon` or `service_role` API key.")
         }
         guard request.path == "/rest/v1/dataset" else { return failure(404, request: request) }
         let rows = matches(request) ? "[\(OpenOrganelleRecord.row)]" : "[]"
@@ -39,6 +36,10 @@ struct Supabase: Host {
             guard filter.value.hasPrefix("in.("), filter.value.hasSuffix(")") else { return false }
             return filter.value.dropFirst(4).dropLast().split(separator: ",").contains { $0 == value }
         }
+    }
+
+    private func refused(_ message: String, _ hint: String) -> Response {
+        json(401, "{\"message\":\(JSONText.quoted(message)),\"hint\":\(JSONText.quoted(hint))}")
     }
 
     private func json(_ status: Int, _ body: String) -> Response {
