@@ -1,5 +1,4 @@
 public import HarvestCore
-public import HarvestStores
 
 /// How `collect` goes about its work.
 public struct CollectOptions: Sendable {

@@ -1,6 +1,6 @@
 public import HarvestCore
 import HarvestCodecs
-public import HarvestStores
+import HarvestStores
 
 /// A named part of the program: a portal, a format, a codec, a kind of store.
 public struct Part: Sendable {
