@@ -35,6 +35,7 @@ let package = Package(
         .executableTarget(
             name: "HarvestCLI",
             dependencies: ["ImageHarvest", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        .executableTarget(name: "MainJob", dependencies: ["ImageHarvest"], path: "Examples"),
         .executableTarget(name: "HarvestReplica", dependencies: ["CZstd", "CSSL"]),
 
         .testTarget(name: "HarvestCoreTests", dependencies: ["HarvestCore", "HarvestTesting"]),

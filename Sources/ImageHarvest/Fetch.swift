@@ -141,3 +141,12 @@ extension Dataset {
         return try await context.fetch(address, link, FetchOptions(folder: folder), progress)
     }
 }
+
+extension Link {
+    /// Brings the link's files into `folder`; what an earlier run completed is kept.
+    public func fetch(
+        into folder: String, in context: Context = .standard, progress: @escaping @Sendable (Tally) -> Void = { _ in }
+    ) async throws -> Outcome {
+        try await context.fetch(url, self, FetchOptions(folder: folder), progress)
+    }
+}
