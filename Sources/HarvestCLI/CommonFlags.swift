@@ -11,35 +11,64 @@ struct CommonFlags: ParsableArguments {
     @Option(help: ArgumentHelp("A file of certificate authorities to trust instead of the system's.", valueName: "file"))
     var ca: String?
 
-    /// The context these flags and the environment make.
-    var context: Context {
+    /// The process's environment with these flags over it.
+    var environment: [String: String] {
         var environment = TransportOptions.processEnvironment
         if !connectTo.isEmpty { environment["HARVEST_CONNECT_TO"] = connectTo.joined(separator: ",") }
         if let ca { environment["HARVEST_CA"] = ca }
-        return Context(environment: environment)
+        return environment
+    }
+
+    /// The context these flags and the environment make.
+    ///
+    /// - Throws: The exit status 64, once the reason was said.
+    var context: Context {
+        get throws {
+            do { return try Context(environment: environment) } catch {
+                report(HarvestError.wrapping(error), address: "settings")
+                throw ExitCode(HarvestError.wrapping(error).kind.exitCode)
+            }
+        }
     }
 
     /// Says an error: a JSON line on stdout where asked for, the sentence on stderr always.
     func report(_ error: HarvestError, address: String) {
         if json { Terminal.print(error.json(address: address).compact) }
+        say(error, address: address)
+    }
+
+    /// Says an error as one sentence on stderr.
+    func say(_ error: HarvestError, address: String) {
         Terminal.clearLine()
         let at = error.description.contains(address) ? "" : "\(address.displayed(limit: 300)): "
         Terminal.say("harvest: \(at)\(error)")
         if verbose, let underlying = error.underlying { Terminal.say("  because: \(underlying)") }
     }
 
+    /// Prints findings, the gravest first, each under its dataset's name.
+    func show(_ findings: [(id: String, finding: Finding)]) {
+        if findings.isEmpty { return }
+        Terminal.print("")
+        for (id, finding) in findings.sorted(by: { $0.finding.severity > $1.finding.severity }) {
+            Terminal.print("\(finding.severity.rawValue): \(id): \(finding.message.displayed()) [\(finding.rule)]")
+        }
+    }
+
+    /// The addresses; `-` stands for those that stdin holds, one a line.
+    func expand(_ addresses: [String]) -> [String] {
+        addresses.flatMap { address -> [String] in
+            guard address == "-" else { return [address] }
+            var lines: [String] = []
+            while let line = readLine() { if !line.trimmingSpaces().isEmpty { lines.append(line.trimmingSpaces()) } }
+            return lines
+        }
+    }
+
     /// Runs `body` for each address in turn; `-` reads addresses from stdin, one a line.
     ///
     /// - Throws: The exit status: of one address its own, of several 1 where any failed.
     func forEach(_ addresses: [String], _ body: (String) async throws -> Bool) async throws {
-        var all: [String] = []
-        for address in addresses {
-            if address == "-" {
-                while let line = readLine() { if !line.trimmingSpaces().isEmpty { all.append(line.trimmingSpaces()) } }
-            } else {
-                all.append(address)
-            }
-        }
+        let all = expand(addresses)
         var code: Int32 = 0
         for address in all {
             do { if !(try await body(address)) { code = 1 } } catch let exit as ExitCode { throw exit } catch {

@@ -20,7 +20,7 @@ struct ProbeCommand: AsyncParsableCommand {
     @Flag(help: "On a page: every link.") var allLinks = false
 
     func run() async throws {
-        let context = common.context
+        let context = try common.context
         var options = ProbeOptions()
         options.open = OpenOptions(allLevels: allLevels, isExact: exact)
         (options.link, options.allLinks) = (link, allLinks)

@@ -35,7 +35,7 @@ struct ReadCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let context = common.context
+        let context = try common.context
         var options = DigestOptions()
         (options.each, options.image, options.array, options.level) = (each, image, array, level)
         (options.box, options.maximumBytes, options.link) = (box, maxBytes.value, link)

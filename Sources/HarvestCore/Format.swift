@@ -69,3 +69,20 @@ public struct ArrayEntry: Sendable {
         }
     }
 }
+
+/// A format whose volumes are many objects in a folder, so that levels can be brought here one by one.
+public protocol FolderFormat: Format {
+    /// The metadata objects that `volume` needs where it keeps its levels from `level` on, with the content they then
+    /// have: a copy must not name levels that it does not hold.
+    func metadataObjects(of volume: Volume, from level: Int, in store: any Store) async throws -> [MetadataObject]
+}
+
+/// One small object of a store that describes others.
+public struct MetadataObject: Sendable {
+    public var key: String
+    public var bytes: Bytes
+    public init(key: String, bytes: Bytes) {
+        self.key = key
+        self.bytes = bytes
+    }
+}

@@ -13,22 +13,32 @@ public struct Context: Sendable {
     /// The registries' portals and formats, and the network as `transport` allows it.
     ///
     /// - Parameter settings: Values that a portal needs and only the user can give, by name (`openorganelle-key`).
-    public init(transport: TransportOptions = TransportOptions(), settings: [String: String] = [:]) {
+    /// - Throws: ``HarvestError`` `.invalid` for network options that make no sense.
+    public init(
+        transport: TransportOptions = TransportOptions(), settings: [String: String] = [:], browser: Browser? = nil
+    ) throws {
         portals = Portals.all
         formats = Formats.all
-        stores = Stores(options: transport)
-        web = HTTPWeb(options: transport, settings: settings)
+        stores = try Stores(options: transport)
+        web = HTTPWeb(client: stores.client, settings: settings, browser: browser)
     }
 
     /// As the process's environment says: `HARVEST_CONNECT_TO`, `HARVEST_CA`, proxies, `HARVEST_OPENORGANELLE_KEY`.
-    public init(environment: [String: String]) {
+    public init(environment: [String: String]) throws {
         var settings: [String: String] = [:]
         settings["openorganelle-key"] = environment["HARVEST_OPENORGANELLE_KEY"]
-        self.init(transport: TransportOptions(environment: environment), settings: settings)
+        try self.init(
+            transport: TransportOptions(environment: environment), settings: settings,
+            browser: Browser.installed(environment: environment))
     }
 
-    /// What the verbs use where no context is given.
-    public static let standard = Context(environment: TransportOptions.processEnvironment)
+    /// What the verbs use where no context is given: the process's environment, or plain defaults where that makes
+    /// no sense.
+    public static let standard: Context = {
+        do { return try Context(environment: TransportOptions.processEnvironment) } catch {
+            preconditionFailure("HARVEST_CONNECT_TO or HARVEST_CA: \(error)")
+        }
+    }()
 
     /// The portal that publishes a dataset at `address`; `nil` for a bare data address.
     public func portal(publishing address: String) -> (any Portal)? {

@@ -130,10 +130,13 @@ extension Context {
         if options.box != nil { digest.box = box }
         digest.shape = box.shape.array
         let bytes = box.count.map { $0.multipliedReportingOverflow(by: array.dataType.size) }
-        guard let bytes, !bytes.overflow, bytes.partialValue <= options.maximumBytes else {
-            let size = bytes.flatMap { $0.overflow ? nil : "\($0.partialValue) bytes" } ?? "more bytes than 2^63"
+        guard let bytes, !bytes.overflow else {
+            digest.error = .unsupported("\(box.shape) voxels are more than 2^63 bytes; read a box of them")
+            return digest
+        }
+        guard bytes.partialValue <= options.maximumBytes else {
             throw HarvestError.invalid(
-                "reading \(box.shape) voxels of \(array.dataType.rawValue) takes \(size), over the limit of \(options.maximumBytes)",
+                "reading \(box.shape) voxels of \(array.dataType.rawValue) takes \(bytes.partialValue) bytes, over the limit of \(options.maximumBytes)",
                 at: array.store.address, next: "read a --box, or raise --max-bytes")
         }
         digest.bytes = bytes.partialValue

@@ -14,6 +14,7 @@ extension Context {
                 "reading \(box.shape) voxels of \(array.dataType.rawValue) is over the limit of \(options.maximumBytes) bytes",
                 at: address, next: "read a smaller --box, or raise --max-bytes")
         }
+        if path.hasSuffix(".npy") { return try await writeNumPy(array, box, to: path) }
         let file = try OutputFile(path)
         try await Slabs.forEach(array, box) { try file.write($0) }
         try file.publish()
@@ -56,8 +57,8 @@ final class OutputFile {
     init(_ path: String) throws {
         self.path = path
         part = path + ".part"
-        descriptor = path == "-" ? 1 : open(part, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
-        guard descriptor >= 0 else { throw Self.error("cannot write", path) }
+        descriptor = path == "-" ? 1 : open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw Disk.error("cannot write", path) }
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws {
@@ -66,16 +67,18 @@ final class OutputFile {
             let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
             if count < 0 {
                 if errno == EINTR { continue }
-                throw Self.error("cannot write", path)
+                throw Disk.error("cannot write", path)
             }
             rest = rest.dropFirst(count)
         }
     }
 
-    /// Makes the bytes durable and gives the file its name.
-    func publish() throws {
+    /// Gives the file its name, once its bytes are on the disk where it must be durable.
+    func publish(isDurable: Bool = true) throws {
         guard path != "-" else { return }
-        guard fsync(descriptor) == 0, rename(part, path) == 0 else { throw Self.error("cannot publish", path) }
+        guard !isDurable || fsync(descriptor) == 0, rename(part, path) == 0 else {
+            throw Disk.error("cannot publish", path)
+        }
         isPublished = true
     }
 
@@ -83,9 +86,5 @@ final class OutputFile {
         guard path != "-", descriptor >= 0 else { return }
         close(descriptor)
         if !isPublished { unlink(part) }
-    }
-
-    static func error(_ what: String, _ path: String) -> HarvestError {
-        HarvestError(.storage, "\(what): \(String(cString: strerror(errno)))", at: path)
     }
 }

@@ -1,0 +1,31 @@
+/// A picture of 96 by 96 pixels of the replica's own tissue, as JPEG.
+enum Thumbnail {
+    static let jpeg: [UInt8] = Base64.decode(encoded) ?? []
+
+    private static let encoded = """
+        /9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19i\
+        Z2hnPk1xeXBkeFxlZ2P/wAALCABgAGABAREA/8QAGQAAAwEBAQAAAAAAAAAAAAAAAgMEAQUA/8QAMBAAAgIBAwMCAwgDAQEAAAAA\
+        AQIDEQAEEiExQVETYQUicRQjMkKBkcHRUrHwoeH/2gAIAQEAAD8AqTdQEgcIo6d2+uLXZAzqY2KSfMtLdebxcYjinEz1GQD6Ybz5\
+        Iy4srKshorVEjAlJZxu5UeMYjkqbUkEUBmkep+MAAcj2yQkvLvHG01WOKCSQP2AwwyKoXaL8jpkq6ZFQSu6rutQhbm8njAjldmXg\
+        cDDn1Wp5KMOh4CihlzahZtLGKUDb2FE3zzgQpAyNHKA58HscIsibkqwRfscwSqqlVUggVhxbwvzt15GNYLLZ6+cXJF8q7EsDtmHj\
+        5eh8YUnKMFXp3Oc30/XmCGex4BBrKvQ+ZEvcLogjpmarTSQxsyAOu00OjV/ODA5XSR7o1kAUcqeSPpjofTmi3RVbEiz1vvkusE0A\
+        iWKQqWfqOo47YUQlWMiUlx1N1uH0ONaWJgpSeMqOOvP7Y+KRlG8R2nXk1k03xBFamic8/kNkfvmLqNI6kNP6bnkB/lP/ALgWZwUV\
+        yY+7dm/Xxmw6YRamAptsGqrpweMfJIVlBFlhjYpmeRg6kgDjJNNpydKC3Svw+2N+ErsSeO+pDD/X8YzUadSnqOCSjbuP/cnkT7RB\
+        8j2zfgo8+2RR6KWLVHdOkjkcitv7H+8o9VYTYehdUxrnFIxedX27ySaCKTxi5oI9VqiJ4WIQ3TLVe+OW0kcqSAB0ObpZdoDMeQR3\
+        986MOzc4oFg35vGFEwWQqRVjJH1EunnKCLfCfzKOR9RnlkDLK0HDGlDEVzjJtdJp0MC/NO6VXt75JpIm00sUpYmOipJ9+/74cpr1\
+        WjAkZu3g4+OVXiIkXZXJF3tyhJo1g3Ag13vrkkqpNEJIvuyvF9bHg5OI2bdGQFY8gjocTLpSdO/z7WUHOjpkXUwRzXY2gk46AkJb\
+        i+MUAW1AeMUtcgZDLO82okWFgqoa31ZJ8DMgIDlVO4nkux5OZqJGCPGrWD0+udCCNZNKhFAMobBlYRRiiCGoXWKkkJQ7WBUDnirz\
+        WRnhDRgxyL18EZsKvKjJI1O3CsBVH+8nn0+pMRQRkMeN35a7m8s0H3en9MClXispBCAgkAdvpiNVMqRCOO1eTqfA/wC4yCJQpqKh\
+        XBBxbxq8m5FIP5vrnvQ+0ABmKbehvK9KGXRrGDueNihr2P8AVY2RHlre5TuDV9B0yMwMsgLEBDRIBy+Bm2sW/Du6+P8Aqwgyx6QO\
+        gIb+cyGX1kb1AAVNHnFqy72CKQp74YnATd1YnjOX67ajWFpbUEkAHqtdsa0McdyK7EnwcJHWiB374ho2BLsQqDnnxlOi9WKJiVKN\
+        I5cKeoFAC/2x0rSgUSeeuR/bdqnZGJV831+mVB/UgX0+Cw4HtheoUUqVpgP3zZvk029CAzEWT7nAQyxsipLuVzRDgeDeUtsILoSF\
+        IHNVec+bQB5vtEcjIw71YP1GZHI8bGKZULEWjL0b9PPtitRN9mlVo495ZexwNLqDqrlJ+73AU3kHk50HludSAWaroHFarVtMuxrV\
+        uWlF2WXp1yZHgRiw4roKxmjaLUMyRyMGQ9vH/cZ0I9jjYxJbdwQauh3xjRh5gjgbCORiovh+ycsrOyrYUM11gLDPSruDLeLYkPuR\
+        GJJI58ZNroluA3R9QC/8bBH+6wHLxRt6oDMFIUjufOHFHA2jV4CDsUBgD1+uUaaCMkSAkWvAB4XOezMfiEy/il4hUDoTyTlp+Gq6\
+        feyMzn/BqAyXV6RtGA4LMt8SAgMhPH6jGRaydYQk0O5r4eL+jlEfxCAIIysiT3QVh1PgZZDq3WldSCf1GJeZ3j+64I7YETOx+c7i\
+        eoOUGOOVmDqrA8H6ZyNT6mjn2Od8Vbkbz/8Ac9o/Tk1B1EwKRVSlTVn+f1ymKdp9PO8A4UnY4Ap/0/nJ9D6bS6RQ9uWJLdySDd51\
+        kOyQR0Du6Hvk2ugaaN0NHcKvrWLXT6mlX7PVclvU4xogjM6STBGlTlWC1hnarGnAbxm/mI2gAd/fMGwArzvH5q4GKSeSNiGff38/\
+        6xPxBUmlh9ZSFFlV88d/6yfURDYEEahX4AHFH6Z2NLEumgihoHaoB8dM52jhhg+L05Ac3tXtzlcpB10X3hSiaNY8lUkCWW6spuu/\
+        IrF73MhUG77Ygr6k4Vfr0zHCMTuFV3rP/9k=
+        """
+}

@@ -1,0 +1,147 @@
+public import HarvestCore
+public import HarvestStores
+
+/// How `collect` goes about its work.
+public struct CollectOptions: Sendable {
+    /// The folder for everything; made if it is not there.
+    public var folder: String
+    /// What is fetched of one dataset at the most: decoded bytes of a level, bytes of a file.
+    public var maximumBytes = 1 << 30
+    public var link: String?
+    /// Where neither the whole nor a coarser level fits: this box, `z0:z1,y0:y1,x0:x1`.
+    public var crop: String?
+    public var open = OpenOptions()
+    /// Describe, probe and compare; fetch nothing.
+    public var fetches = true
+
+    public init(folder: String) { self.folder = folder }
+}
+
+/// What `collect` found out about one address, as far as it came.
+public struct Collected: Sendable {
+    public var address: String
+    /// The dataset's short name: its row and its folder.
+    public var id: String
+    public var dataset: Dataset?
+    public var probe: Probe?
+    public var outcome: Outcome?
+    public var error: HarvestError?
+
+    /// Whether everything that was to be done was done.
+    public var isWhole: Bool { error == nil && outcome?.failed.isEmpty != false }
+
+    public var json: JSON {
+        [
+            "id": .string(id), "address": .string(address), "ok": .bool(isWhole),
+            "cost": probe.map {
+                [
+                    "requests": .int($0.cost.requests), "bytes": .int($0.cost.bytes),
+                    "round_trips": .int($0.cost.roundTrips), "portal_requests": .int($0.portalRequests),
+                ]
+            } ?? .null,
+            "plan": JSON(outcome?.plan), "files": JSON(outcome?.files.count), "bytes": JSON(outcome?.bytes),
+            "folder": JSON(outcome?.folder), "error": error?.json(address: address) ?? .null,
+        ]
+    }
+}
+
+extension Context {
+    /// The whole job: describe → probe → plan → fetch → compare, into one folder.
+    ///
+    /// All addresses are worked on at the same time; one that fails does not stop the others.
+    /// - Throws: ``HarvestError`` `.storage` where the folder cannot be written.
+    public func collect(
+        _ addresses: [String], _ options: CollectOptions, progress: @escaping @Sendable (Tally) -> Void = { _ in }
+    ) async throws -> (entries: [Collected], table: Table) {
+        try Disk.makeFolder(options.folder)
+        let ids = Self.ids(addresses.map { address in
+            portal(publishing: address)?.name ?? Address(address).name
+        })
+        let jobs = zip(addresses, ids).map { (address: $0, id: $1) }
+        let entries = await concurrently(jobs) { await collectOne($0.address, $0.id, options, progress) }
+        var table = Table(entries.compactMap(\.record))
+        table.findings = entries.compactMap { entry in
+            entry.error.map { Finding(.error, rule: "address-failed", "\(entry.address): \($0)") }
+        }
+        try Self.write(entries, table, to: options.folder)
+        return (entries, table)
+    }
+
+    private func collectOne(
+        _ address: String, _ id: String, _ options: CollectOptions, _ progress: @escaping @Sendable (Tally) -> Void
+    ) async -> Collected {
+        var entry = Collected(address: address, id: id)
+        do {
+            var link = Link(url: Address(address).location, format: Address(address).format)
+            var requests = 0
+            if let portal = portal(publishing: address) {
+                let web = CountingWeb(web)
+                let described = await Self.result { try await portal.describe(address, through: web) }
+                // What the portal said is kept also where it could not be understood.
+                try RawPages.write(web.pages, to: "\(options.folder)/raw/\(id)")
+                let dataset = try described.get()
+                entry.dataset = dataset
+                requests = web.pages.count
+                var wanted = ProbeOptions()
+                wanted.link = options.link
+                guard let found = try Self.links(of: dataset, wanted).first else {
+                    throw HarvestError(.notFound, "the page names no image", at: address)
+                }
+                link = found
+            }
+            let meter = Meter()
+            let contents = try await open(Address(link.url), format: link.format, options: options.open, meter: meter)
+            entry.probe = Probe(
+                address: address, link: link, contents: contents, cost: meter.cost, portalRequests: requests,
+                dataset: entry.dataset)
+            if options.fetches {
+                var fetch = FetchOptions(folder: "\(options.folder)/\(id)")
+                (fetch.maximumBytes, fetch.adapts, fetch.crop) = (options.maximumBytes, true, options.crop)
+                entry.outcome = try await self.fetch(address, link, fetch) { tally in
+                    progress(Tally(subject: "\(id)  \(tally.subject)", done: tally.done, total: tally.total))
+                }
+            }
+        } catch { entry.error = HarvestError.wrapping(error, at: address) }
+        return entry
+    }
+
+    /// Short names, made different from each other by a number.
+    private static func ids(_ names: [String]) -> [String] {
+        var seen: [String: Int] = [:]
+        return names.map { name in
+            let safe = String(name.map { $0.isLetter || $0.isNumber || "._-".contains($0) ? $0 : "_" })
+            let base = safe.isEmpty || safe.hasPrefix(".") ? "dataset" + safe : safe
+            seen[base, default: 0] += 1
+            return seen[base] == 1 ? base : "\(base)-\(seen[base] ?? 0)"
+        }
+    }
+
+    private static func write(_ entries: [Collected], _ table: Table, to folder: String) throws {
+        var web = JSON.Members(), files = JSON.Members()
+        for entry in entries {
+            if let dataset = entry.dataset { web[entry.id] = SeedView.web(dataset) }
+            if let probe = entry.probe, let record = entry.record { files[entry.id] = SeedView.file(probe, record) }
+        }
+        for (name, json) in [
+            ("web_metadata.json", JSON.object(web)), ("file_metadata.json", .object(files)),
+            (
+                "records.json",
+                [
+                    "schema": "harvest.records/1", "records": .array(table.records.map(\.json)),
+                    "datasets": .array(entries.map(\.json)),
+                ]
+            ), ("table.json", table.json),
+        ] { try Disk.write(json.pretty + "\n", to: "\(folder)/\(name)") }
+        try Disk.write(table.markdown + "\n", to: "\(folder)/table.md")
+        try Disk.write(table.csv, to: "\(folder)/table.csv")
+    }
+}
+
+extension Collected {
+    /// The row of the table, under the short name.
+    public var record: Record? {
+        guard var record = probe?.record else { return nil }
+        record.id = id
+        return record
+    }
+}

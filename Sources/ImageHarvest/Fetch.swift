@@ -1,0 +1,143 @@
+public import HarvestCore
+import HarvestCodecs
+import HarvestStores
+import Synchronization
+
+/// What a fetch brings, and how much of it it may.
+public struct FetchOptions: Sendable {
+    /// The folder for the files; made if it is not there.
+    public var folder: String
+    /// A link's name, file name or URL; `nil` is the primary one.
+    public var link: String?
+    public var allLinks = false
+    /// Of a volume with levels: from this one on. `nil` is the finest (or, with `fits`, the finest that fits).
+    public var level: Int?
+    /// More than this is refused, or with ``adapts`` not fetched.
+    public var maximumBytes: Int?
+    /// Take the finest level that fits ``maximumBytes``, or nothing, instead of refusing.
+    public var adapts = false
+    /// Where no level fits: this box of the finest one, `z0:z1,y0:y1,x0:x1`, as a NumPy file.
+    public var crop: String?
+    /// Say what would be done, and do nothing.
+    public var isDryRun = false
+
+    public init(folder: String) { self.folder = folder }
+}
+
+extension Context {
+    /// Brings the files behind `address` into a folder; what an earlier run completed is kept.
+    ///
+    /// - Returns: One outcome per link.
+    /// - Throws: ``HarvestError`` `.invalid` where more would be fetched than allowed, before anything starts;
+    ///   `.storage` where the disk refuses.
+    public func fetch(
+        _ address: String, _ options: FetchOptions, progress: @escaping @Sendable (Tally) -> Void = { _ in }
+    ) async throws -> [Outcome] {
+        guard portal(publishing: address) != nil else {
+            let bare = Address(address)
+            return [try await fetch(address, Link(url: bare.location, format: bare.format), options, progress)]
+        }
+        var wanted = ProbeOptions()
+        (wanted.link, wanted.allLinks) = (options.link, options.allLinks)
+        var outcomes: [Outcome] = []
+        for link in try Self.links(of: try await describe(address), wanted) {
+            outcomes.append(try await fetch(address, link, options, progress))
+        }
+        return outcomes
+    }
+
+    func fetch(
+        _ address: String, _ link: Link, _ options: FetchOptions, _ progress: @escaping @Sendable (Tally) -> Void
+    ) async throws -> Outcome {
+        let meter = Meter()
+        let source = Address(link.url)
+        let store = try stores.open(source, meter: meter)
+        let contents = try await open(source, format: link.format, meter: meter)
+        let plan = try FetchPlan(contents, source, options)
+        var outcome = Outcome(address: address, folder: options.folder, plan: plan.sentence)
+        guard !options.isDryRun else { return outcome }
+        switch plan.kind {
+        case .nothing: break
+        case .file(let name):
+            try Disk.makeFolder(options.folder)
+            outcome.files = [try await fetchFile(store, name, source, options, progress)]
+        case .levels(let volume, let level, let name):
+            let folder = "\(options.folder)/\(name)"
+            try Disk.makeFolder(folder)
+            outcome.folder = folder
+            try await fetchLevels(volume, from: level, store, source, contents.format, progress, &outcome)
+        case .crop(let volume, let box, let name):
+            try Disk.makeFolder(options.folder)
+            let path = "\(options.folder)/\(name)"
+            try await writeNumPy(try await volume.array(), box, to: path)
+            outcome.files = [
+                FetchedFile(
+                    path: name, url: link.url, bytes: Disk.size(path) ?? 0, sha256: try Disk.sha256(path), state: .written)
+            ]
+        }
+        outcome.cost = meter.cost
+        return outcome
+    }
+
+    private func fetchFile(
+        _ store: any Store, _ name: String, _ source: Address, _ options: FetchOptions,
+        _ progress: @escaping @Sendable (Tally) -> Void
+    ) async throws -> FetchedFile {
+        let manifest = try Manifest(folder: options.folder)
+        if let kept = manifest.kept(name, from: source.location) { return kept }
+        let path = "\(options.folder)/\(name)"
+        let bytes = try await Download().fetch("", of: store, to: path) { done, total in
+            progress(Tally(subject: name, done: done, total: total))
+        }
+        let sha256 = try await Workers.shared.run { try Disk.sha256(path) }
+        let file = FetchedFile(path: name, url: source.location, bytes: bytes, sha256: sha256, state: .fetched)
+        try manifest.add(file)
+        return file
+    }
+
+    /// Copies metadata first, then every chunk of the levels from `level` on, byte for byte.
+    private func fetchLevels(
+        _ volume: Volume, from level: Int, _ store: any Store, _ source: Address, _ format: String,
+        _ progress: @escaping @Sendable (Tally) -> Void, _ outcome: inout Outcome
+    ) async throws {
+        guard let folderFormat = formats.first(where: { $0.name == format }) as? any FolderFormat else {
+            throw HarvestError.unsupported("volumes of \(format) cannot be copied by level yet", at: source.text)
+        }
+        let manifest = try Manifest(folder: outcome.folder)
+        let base = source.location.last == "/" ? String(source.location.dropLast()) : source.location
+        for object in try await folderFormat.metadataObjects(of: volume, from: level, in: store) {
+            let target = "\(outcome.folder)/\(try Key.components(of: object.key).joined(separator: "/"))"
+            try Disk.makeFolder(String(target[..<(target.lastIndex(of: "/") ?? target.endIndex)]))
+            try Disk.write(object.bytes, to: target)
+            let sha256 = object.bytes.withUnsafeBytes { Digest.hex(.sha256, of: $0) }
+            let file = FetchedFile(
+                path: object.key, url: "\(base)/\(object.key)", bytes: object.bytes.count, sha256: sha256, state: .written)
+            try manifest.add(file)
+            outcome.files.append(file)
+        }
+        var keys: [String] = []
+        for level in volume.levels.dropFirst(level) {
+            let array = try await level.open()
+            var cells: [Coordinate] = []
+            array.grid.cells(meeting: array.grid.box).forEach { cells.append($0) }
+            keys += try await array.locate(cells).compactMap { $0?.key }
+        }
+        let copy = ObjectCopy(store: store, base: base, folder: outcome.folder, manifest: manifest)
+        let name = source.name
+        let copied = try await copy.run(keys) { done, bytes in
+            progress(Tally(subject: "\(name), \(done) of \(keys.count) chunks", done: bytes, total: nil))
+        }
+        outcome.files += copied.files
+        outcome.failed += copied.failed
+    }
+}
+
+extension Dataset {
+    /// Brings the primary link's files into `folder`; what an earlier run completed is kept.
+    public func fetch(
+        into folder: String, in context: Context = .standard, progress: @escaping @Sendable (Tally) -> Void = { _ in }
+    ) async throws -> Outcome {
+        guard let link = primaryLink else { throw HarvestError(.notFound, "the page names no image", at: address) }
+        return try await context.fetch(address, link, FetchOptions(folder: folder), progress)
+    }
+}

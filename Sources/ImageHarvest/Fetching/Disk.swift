@@ -1,0 +1,78 @@
+import Glibc
+import HarvestCodecs
+import HarvestCore
+
+/// Small dealings with the local disk.
+enum Disk {
+    static func error(_ what: String, _ path: String) -> HarvestError {
+        let code = errno
+        let next = code == ENOSPC || code == EDQUOT ? "free some space and run the same command again" : nil
+        return HarvestError(.storage, "\(what): \(String(cString: strerror(code)))", at: path, next: next)
+    }
+
+    /// Makes a folder and those above it.
+    static func makeFolder(_ path: String) throws {
+        var made = path.hasPrefix("/") ? "/" : ""
+        for part in path.split(separator: "/") {
+            made += (made.isEmpty || made == "/" ? "" : "/") + part
+            if mkdir(made, 0o755) != 0, errno != EEXIST { throw error("cannot make the folder", made) }
+        }
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw HarvestError(.storage, "not a folder", at: path, next: "choose another --into")
+        }
+    }
+
+    static func size(_ path: String) -> Int? {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : nil
+    }
+
+    /// Bytes that may still be written below `path`.
+    static func free(_ path: String) -> Int? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return nil }
+        let (bytes, overflow) = Int(status.f_bavail).multipliedReportingOverflow(by: Int(status.f_frsize))
+        return overflow ? nil : bytes
+    }
+
+    static func read(_ path: String) throws -> Bytes {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw error("cannot read", path) }
+        defer { close(descriptor) }
+        var all: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 256 << 10)
+        while true {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw error("cannot read", path) }
+            if count == 0 { return Bytes(all) }
+            all += buffer[..<count]
+        }
+    }
+
+    /// Writes a file whole or not at all: another name first, then a rename.
+    static func write(_ bytes: Bytes, to path: String) throws {
+        let file = try OutputFile(path)
+        try bytes.withUnsafeBytes { try file.write($0) }
+        try file.publish(isDurable: false)
+    }
+
+    static func write(_ text: String, to path: String) throws { try write(Bytes(text.utf8), to: path) }
+
+    /// sha256 of a file, a mebibyte at a time.
+    static func sha256(_ path: String) throws -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw error("cannot read", path) }
+        defer { close(descriptor) }
+        var digest = Digest(.sha256)
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw error("cannot read", path) }
+            if count == 0 { return digest.hex }
+            buffer.withUnsafeBytes { digest.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import Glibc
+import HarvestCore
+import Synchronization
+
+/// What was brought into a folder, file by file: `manifest.jsonl`, one line appended as each file is complete.
+///
+/// A run that was cut off left whole lines behind; the next run keeps what they name, if it is still there.
+final class Manifest: Sendable {
+    static let name = "manifest.jsonl"
+
+    private struct State {
+        var known: [String: FetchedFile] = [:]
+        var descriptor: Int32
+    }
+
+    private let folder: String
+    private let state: Mutex<State>
+
+    init(folder: String) throws {
+        self.folder = folder
+        let path = "\(folder)/\(Self.name)"
+        var known: [String: FetchedFile] = [:]
+        if let old = try? Disk.read(path) {
+            for line in old.text.split(separator: "\n") {
+                // A torn last line is not JSON: the file it would have named is fetched again.
+                guard let json = try? JSON(parsing: String(line)), let file = FetchedFile(json: json) else { continue }
+                known[file.path] = file
+            }
+        }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw Disk.error("cannot write", path) }
+        state = Mutex(State(known: known, descriptor: descriptor))
+    }
+
+    deinit { close(state.withLock { $0.descriptor }) }
+
+    /// The file as an earlier run left it, from the same source and of the same length.
+    func kept(_ path: String, from url: String) -> FetchedFile? {
+        guard var file = state.withLock({ $0.known[path] }), file.url == url else { return nil }
+        if file.state == .absent { return file }
+        guard Disk.size("\(folder)/\(path)") == file.bytes else { return nil }
+        file.state = .kept
+        return file
+    }
+
+    func add(_ file: FetchedFile) throws {
+        let line = Array((file.json.compact + "\n").utf8)
+        let written = state.withLock { state in
+            state.known[file.path] = file
+            return write(state.descriptor, line, line.count)
+        }
+        guard written == line.count else { throw Disk.error("cannot write", "\(folder)/\(Self.name)") }
+    }
+}
