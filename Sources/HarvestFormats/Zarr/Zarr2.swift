@@ -51,7 +51,8 @@ public struct Zarr2: Format {
             return try ZarrTree(consolidated: document, root: root, in: store)
         }
         do { return try await ZarrTree(walking: root, in: store) } catch let error as HarvestError
-        where error.kind == .unsupported || error.kind == .denied {
+            where error.kind == .unsupported || error.kind == .denied
+        {
             throw HarvestError.unsupported(
                 "a Zarr group without multiscales, in a store that cannot be listed", at: store.address,
                 next: "give the path of an array or multiscale group")
@@ -66,22 +67,21 @@ public struct Zarr2: Format {
     private func checkGroup(_ root: ZarrNode, in store: any Store) throws {
         guard let document = root.group else { return }
         let place = store.place(".zgroup")
-        let version = try JSON(parsing: document, at: place)["zarr_format"]
-        guard version?.int == 2 else {
-            throw HarvestError.unsupported("\"zarr_format\" \(version ?? .null) is not 2", at: place)
-        }
+        try ZarrMetadata.checkVersion(try JSON(parsing: document, at: place), at: place)
     }
 
     private func refuseVersion3(in store: any Store) async throws {
         let document: Bytes?
         do { document = try await store.readIfPresent("zarr.json") } catch let error as HarvestError
-        where error.kind == .denied { return }
+            where error.kind == .denied
+        { return }
         if document != nil { throw HarvestError.unsupported("Zarr v3 is not read here yet", at: store.address) }
     }
 
     private func consolidated(in store: any Store) async throws -> Bytes? {
         do { return try await store.readIfPresent(".zmetadata") } catch let error as HarvestError
-        where error.kind == .denied { return nil }
+            where error.kind == .denied
+        { return nil }
     }
 }
 

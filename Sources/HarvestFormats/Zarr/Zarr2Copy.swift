@@ -3,7 +3,9 @@ public import HarvestCore
 extension Zarr2: FolderFormat {
     /// `.zgroup` and `.zattrs` of the image's group and of those above it, `.zarray` and `.zattrs` of each level kept;
     /// `multiscales` lists only these levels, with the scales and translations they always had.
-    public func metadataObjects(of volume: Volume, from level: Int, in store: any Store) async throws -> [MetadataObject] {
+    public func metadataObjects(of volume: Volume, from level: Int, in store: any Store) async throws
+        -> [MetadataObject]
+    {
         var objects: [MetadataObject] = []
         func copy(_ key: String) async throws {
             if objects.contains(where: { $0.key == key }) { return }
@@ -27,9 +29,10 @@ extension Zarr2: FolderFormat {
             try await copy(join(path, ".zattrs"))
         }
         if level > 0, let index = objects.firstIndex(where: { $0.key == join(volume.path, ".zattrs") }) {
-            let names = Set(kept.map { level in
-                volume.path.isEmpty ? level.path : String(level.path.dropFirst(volume.path.count + 1))
-            })
+            let names = Set(
+                kept.map { level in
+                    volume.path.isEmpty ? level.path : String(level.path.dropFirst(volume.path.count + 1))
+                })
             let attributes = try JSON(parsing: objects[index].bytes, at: objects[index].key)
             objects[index].bytes = Bytes(Self.keeping(names, attributes).pretty.utf8)
         }
@@ -44,7 +47,9 @@ extension Zarr2: FolderFormat {
 
     /// Group attributes whose multiscales name the datasets in `names` alone.
     private static func keeping(_ names: Set<String>, _ attributes: JSON) -> JSON {
-        guard case .object(var members) = attributes, let images = members["multiscales"]?.array else { return attributes }
+        guard case .object(var members) = attributes, let images = members["multiscales"]?.array else {
+            return attributes
+        }
         members["multiscales"] = .array(
             images.map { image in
                 guard case .object(var image) = image, let datasets = image["datasets"]?.array else { return image }
