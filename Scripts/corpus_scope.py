@@ -17,6 +17,21 @@ EXCEPTIONS = {
         "only Pillow reads it, and shows WhiteIsZero pixels inverted; ours are the raw samples (TIFF 6.0 section 8, "
         "PhotometricInterpretation: 'For bilevel and grayscale images: 0 is imaged as white'), its exact complement",
 }
+# Promised rows that fail, each with the reason; they count as failures all the same.
+KNOWN = {
+    "tiff/generic/libtiff/images/test_ifd_loop_subifd.tif":
+        "five directories (12, 170, 868, 1026, 1184) stand before the chain turns back to 868, and all five are pages "
+        "(TIFF 6.0 section 2: 'Offset of next IFD'); tifffile drops the one at which it notices the loop",
+    "tiff/em/rosettasciio/JEOL-SightX-TEM-mag-dummy.tif":
+        "the pixel size stands only in JEOL's XML in ImageDescription, which TIFF 6.0 section 8 calls 'a string that describes "
+        "the subject of the image'; voxels agree",
+    "tiff/em/rosettasciio/TVIPS_bin4/TVIPS_bin4.tif":
+        "the pixel size stands only in the binary private tag 37706 (TIFF 6.0 section 8, 'Private fields'); voxels agree",
+    "tiff/em/rosettasciio/tiff_FEI_Helios/FEI-Helios-navcam.tif":
+        "a navigation camera's picture without [Scan]; rosettasciio computes from [Image] of private tag 34682; voxels agree",
+    "tiff/em/rosettasciio/tiff_hamamatsu/test_hamamatsu_streak_SCAN.tif":
+        "one axis is time, the other a wavelength in nm (a spectrum), not a length in the specimen; voxels agree",
+}
 CODECS = {None, "zlib", "gzip", "zstd", "blosc"}
 
 
@@ -69,6 +84,8 @@ def main():
         failed = [f for f in failed if f[0]["path"] not in EXCEPTIONS]
         for e, why in failed[:o.show]:
             print(f"FAIL {e['path']} [{e['expected']}]: {why}")
+            if e["path"] in KNOWN:
+                print(f"     because {KNOWN[e['path']]}")
         passed = len(rows) - len(failed)
         print(f"{title}: {passed} of {len(rows)} pass ({100 * passed / max(1, len(rows)):.1f} %)")
         if not rows or passed < share * len(rows):

@@ -1,0 +1,2 @@
+public import HarvestCore
+public enum Portals { public static let all: [any Portal] = [] }

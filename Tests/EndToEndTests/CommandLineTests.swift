@@ -1,0 +1,54 @@
+import Foundation
+import Testing
+
+@Suite struct CommandLineTests {
+    @Test func `help comes in under 50 milliseconds`() throws {
+        let times = try (0..<9).map { _ in try Command.run(["--help"]).seconds }.sorted()
+        #expect(times[0] < 0.05, "fastest of nine: \(times[0]) s")
+    }
+
+    @Test(arguments: ["collect", "describe", "probe", "fetch", "compare", "read", "list", "doctor"])
+    func `every verb has help with examples`(verb: String) throws {
+        let run = try Command.run([verb, "--help"])
+        #expect(run.status == 0)
+        #expect(run.output.contains("EXAMPLES") && run.output.contains("harvest \(verb)"))
+    }
+
+    @Test(arguments: [["--nonsense"], ["probe", "--nonsense", "x"], ["read", "x.tif"], ["fetch", "x", "--level", "-1"], ["nonsense"]])
+    func `a wrong flag is exit 64 with a usage line`(arguments: [String]) throws {
+        let run = try Command.run(arguments)
+        #expect(run.status == 64)
+        #expect(run.output.isEmpty && !run.errors.isEmpty)
+    }
+
+    @Test func `a missing file is 66, as one JSON line and one sentence`() throws {
+        let run = try Command.run(["probe", "/nonexistent/x.tif", "--json"])
+        #expect(run.status == 66)
+        #expect(run.json["schema"] as? String == "harvest.error/1")
+        #expect(run.json["exit"] as? Int == 66)
+        #expect(run.output.split(separator: "\n").count == 1 && run.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test func `several addresses give one line each, in order, and 1 if any failed`() throws {
+        let run = try Command.run(["probe", "-", "--json"], input: "/nonexistent/a.tif\n/nonexistent/b.tif\n")
+        #expect(run.status == 1)
+        #expect(run.lines.compactMap { $0["address"] as? String } == ["/nonexistent/a.tif", "/nonexistent/b.tif"])
+    }
+
+    @Test func `an empty file is no format, not a crash`() throws {
+        let folder = try Folder()
+        FileManager.default.createFile(atPath: "\(folder.path)/empty.tif", contents: nil)
+        #expect([65, 69].contains(try Command.run(["probe", "\(folder.path)/empty.tif"]).status))
+    }
+
+    @Test func `list names what is known`() throws {
+        let run = try Command.run(["list"])
+        #expect(run.status == 0)
+        for name in ["epfl", "openorganelle", "tiff", "zarr2", "zstd", "s3"] { #expect(run.output.contains(name)) }
+    }
+
+    @Test func `doctor answers with checks`() throws {
+        let run = try Command.run(["doctor", "--json"])
+        #expect((run.json["checks"] as? [Any])?.isEmpty == false)
+    }
+}

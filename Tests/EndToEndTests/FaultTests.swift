@@ -1,0 +1,71 @@
+import Foundation
+import Testing
+
+/// What goes wrong between here and a server, and the answer a user gets.
+@Suite(.serialized) struct FaultTests {
+    private let tiff = Address.files + "testing.tif"
+    private let route = "documents.epfl.ch/*testing.tif"
+
+    private func fetch(_ fault: String, seconds: String? = nil) throws -> (Command, Folder) {
+        let replica = try Replica(faults: ["documents.epfl.ch/*=\(fault)"])
+        let folder = try Folder()
+        return (try Command.run(["fetch", tiff, "--into", folder.path, "--json", "-q"], environment: replica.environment), folder)
+    }
+
+    private func isTrue(_ folder: Folder) throws -> Bool {
+        let found = try Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/testing.tif"))
+        return try found == Replica.truth(["bytes", tiff])
+    }
+
+    @Test(arguments: ["latency:5", "cut:3000000:0.2", "status:503:0.2:0", "status-first:429:3:0"])
+    func `a fetch through trouble that passes gives the true bytes`(fault: String) throws {
+        let (run, folder) = try fetch(fault)
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(try isTrue(folder))
+    }
+
+    @Test func `a server that ignores ranges is read as one stream`() throws {
+        let (run, folder) = try fetch("range-ignored")
+        if run.status == 0 { #expect(try isTrue(folder)) } else { #expect(run.status == 69, "\(run.errors)") }
+    }
+
+    @Test func `a 503 storm ends in 75, with one sentence and no file`() throws {
+        let (run, folder) = try fetch("status:503:1:0")
+        #expect(run.status == 75)
+        #expect(run.json["kind"] as? String == "unavailable")
+        #expect(run.errors.split(separator: "\n").count == 1)
+        #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/testing.tif"))
+    }
+
+    @Test func `an object that changes while it is read is never delivered mixed`() throws {
+        let (run, folder) = try fetch("changed:12")
+        #expect(run.status == 74, "\(run.errors)")
+        #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/testing.tif"))
+    }
+
+    @Test func `a login page instead of data is named`() throws {
+        let replica = try Replica()
+        let run = try Command.run(["probe", Address.trouble + "login.tif", "--json"], environment: replica.environment)
+        #expect(run.status == 65)
+        #expect(run.errors.contains("HTML"))
+    }
+
+    @Test func `one address that fails does not stop the others`() throws {
+        let replica = try Replica(faults: ["documents.epfl.ch/*=status:404"])
+        let environment = replica.environment.merging(["HARVEST_OPENORGANELLE_KEY": "replica-anon-key"]) { $1 }
+        let folder = try Folder()
+        let run = try Command.run(
+            ["collect", Address.epfl, Address.openOrganelle, "--into", folder.path, "--probe-only", "--json"], environment: environment)
+        #expect(run.status == 1)
+        let rows = run.json["rows"] as? [[String: Any]] ?? []
+        #expect(rows.map { $0["id"] as? String } == ["openorganelle"])
+        #expect(run.errors.contains("documents.epfl.ch"))
+    }
+
+    @Test func `a host that is not served is one sentence and 75 or 66`() throws {
+        let replica = try Replica()
+        let run = try Command.run(["probe", "https://nowhere.example/x.tif"], environment: replica.environment)
+        #expect([66, 75].contains(run.status))
+        #expect(run.errors.split(separator: "\n").count == 1)
+    }
+}
