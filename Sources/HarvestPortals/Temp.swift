@@ -1,2 +1,0 @@
-public import HarvestCore
-public enum Portals { public static let all: [any Portal] = [] }
