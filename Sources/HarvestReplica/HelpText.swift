@@ -13,7 +13,8 @@ enum HelpText {
 
         When it listens, it prints one line of JSON, also in DIR/ready.json:
           {"https":"127.0.0.1:N","ftp":null,"ca":"DIR/ca.pem","connect_to":[":443:127.0.0.1:N"],"pid":123}
-        Every request is a line of DIR/requests.jsonl. SIGTERM and SIGINT end it with status 0.
+        Every request is a line of DIR/requests.jsonl, which a later run goes on with. SIGTERM and SIGINT end it with
+        status 0 and remove DIR/ready.json.
         FTP is not served yet: --ftp-port is accepted and "ftp" is null.
 
         DATASETS of `voxels`

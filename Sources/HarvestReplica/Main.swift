@@ -35,6 +35,7 @@ internal import Glibc
         guard let resolved = realpath(folder, nil) else { fail(71, "\(folder) is not a folder and cannot be made") }
         let folder = String(cString: resolved)
         free(resolved)
+        unlink(folder + "/ready.json")  // nobody is to be led to a server that is gone
         let site = Site()
         let certificates: Certificates
         do {
@@ -62,6 +63,7 @@ internal import Glibc
         var signal: Int32 = 0
         sigwait(&signals, &signal)
         server.stop()
+        unlink(folder + "/ready.json")
         exit(0)
     }
 

@@ -102,7 +102,9 @@ import Testing
         let token = first.split(separator: "\"nextPageToken\": \"").last?.prefix { $0 != "\"" } ?? ""
         let rest = text(
             ask("storage.googleapis.com", path + "&pageToken=" + PercentEncoding.encode(String(token), keeping: "")))
-        let names = [first, rest].map { $0.split(separator: "\"name\": \"").dropFirst().map { $0.prefix { $0 != "\"" } } }
+        let names = [first, rest].map { page in
+            page.split(separator: "\"name\": \"").dropFirst().map { part in part.prefix { $0 != "\"" } }
+        }
         #expect(names.map(\.count) == [1000, 500] && Set(names.joined()).count == 1500)
         #expect(first.contains("\"size\": \"6\"") && !rest.contains("nextPageToken"))
     }

@@ -60,34 +60,35 @@ struct Exchange: ~Copyable {
             host: request.host, method: request.method, path: request.target, range: request.header("Range"),
             status: 0, bytes: 0, seconds: 0, fault: nil, connection: number)
         if treatment.stallAfter == -1 {
-            stall(&entry, since: start)
+            entry.fault = Ending.stalled.fault
+            entry.seconds = monotonicSeconds() - start
+            log.write(entry)
+            hold()
             return false
         }
         let response = response(to: request, treatment)
         entry.status = response.status
         var keepsAlive = request.keepsAlive
         if let claimed = response.claimedLength, claimed != Int64(response.sent.count) { keepsAlive = false }
-        let ending = send(
-            response, isHead: request.method == "HEAD", keepsAlive: keepsAlive, treatment, bytes: &entry.bytes)
-        switch ending {
-        case .whole, .failed:
+        // Logged before the last piece leaves: who has read an answer finds its line.
+        let isHead = request.method == "HEAD"
+        let ending = send(response, isHead: isHead, keepsAlive: keepsAlive, treatment) { ending, bytes in
+            entry.bytes = bytes
             entry.seconds = monotonicSeconds() - start
-            if ending == .failed { entry.fault = "client gone" }
+            entry.fault = ending.fault
             log.write(entry)
-        case .cut:
-            entry.fault = "cut"
-            entry.seconds = monotonicSeconds() - start
-            connection.breakOff()
-            log.write(entry)
-        case .stalled: stall(&entry, since: start)
         }
-        return ending == .whole && keepsAlive
+        switch ending {
+        case .whole: return keepsAlive
+        case .failed: break
+        case .cut: connection.breakOff()
+        case .stalled: hold()
+        }
+        return false
     }
 
-    private borrowing func stall(_ entry: inout RequestLog.Entry, since start: Double) {
-        entry.fault = "stall"
-        entry.seconds = monotonicSeconds() - start
-        log.write(entry)
+    /// Says nothing more until the other side gives up.
+    private borrowing func hold() {
         connection.waitForHangUp(seconds: Self.patience)
         connection.breakOff()
     }
@@ -101,11 +102,25 @@ struct Exchange: ~Copyable {
         return treatment.applied(to: site.respond(to: request)).selecting(for: request)
     }
 
-    private enum Ending { case whole, cut, stalled, failed }
+    private enum Ending {
+        case whole, cut, stalled, failed
 
-    /// Sends head and body, the first piece of the body together with the head.
+        /// As the log names it.
+        var fault: String? {
+            switch self {
+            case .whole: nil
+            case .cut: "cut"
+            case .stalled: "stall"
+            case .failed: "client gone"
+            }
+        }
+    }
+
+    /// Sends head and body, the first piece of the body together with the head. `record` is told how it ends and the
+    /// bytes of body, once.
     private borrowing func send(
-        _ response: Response, isHead: Bool, keepsAlive: Bool, _ treatment: Treatment, bytes: inout Int64
+        _ response: Response, isHead: Bool, keepsAlive: Bool, _ treatment: Treatment,
+        record: (Ending, Int64) -> Void
     ) -> Ending {
         let head = Array(response.head(keepsAlive: keepsAlive, date: HTTPDate.now()).utf8)
         let hasBody = !isHead && response.status != 304
@@ -127,15 +142,16 @@ struct Exchange: ~Copyable {
         buffer.copyBytes(from: head)
         var filled = head.count, offset = range.lowerBound
         repeat {
-            let count = min(Int64(min(piece, room - filled)), end - offset)
+            let count = max(0, min(Int64(min(piece, room - filled)), end - offset))
             if count > 0 {
                 response.body.fill(offset..<(offset + count), into: buffer.baseAddress! + filled)
             }
+            if offset + count == end { record(ending, end - range.lowerBound) }
             guard connection.write(UnsafeRawBufferPointer(rebasing: buffer[..<(filled + Int(count))])) else {
+                if offset + count < end { record(.failed, offset - range.lowerBound) }
                 return .failed
             }
             offset += count
-            bytes += count
             filled = 0
             if let pace = response.pace, count > 0 { usleep(UInt32(clamping: count * 1_000_000 / Int64(pace))) }
         } while offset < end
