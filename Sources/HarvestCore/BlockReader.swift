@@ -1,3 +1,5 @@
+import Glibc
+
 /// Reads boxes of voxels from any ``ChunkedArray``: finds the chunks, fetches them together where they lie together,
 /// decodes them on worker threads and scatters them into the caller's memory.
 public enum BlockReader {
@@ -7,6 +9,8 @@ public enum BlockReader {
     private static let longest = 8 << 20
     /// Requests on their way at one time; the transport's own limits hold besides.
     private static let window = 16
+    /// Cells that are located and fetched together, so that a box of countless tiny chunks needs no list of them all.
+    private static let batch = 4096
 
     private struct Job: Sendable {
         var cell: Coordinate
@@ -26,10 +30,12 @@ public enum BlockReader {
             count * array.dataType.size <= 1 << 40
         else { throw HarvestError.invalid("the box \(box) holds more voxels than can be read at once") }
         let size = array.dataType.size
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, count * size), alignment: 64)
-        let base = memory.baseAddress!
-        nonisolated(unsafe) let taken = memory
-        let owner = Bytes.Owner { taken.deallocate() }  // frees on every way out
+        var memory: UnsafeMutableRawPointer?
+        guard posix_memalign(&memory, 64, max(1, count * size)) == 0, let base = memory else {
+            throw HarvestError.invalid("there is no memory for the \(count * size) bytes of the box \(box)")
+        }
+        nonisolated(unsafe) let taken = base
+        let owner = Bytes.Owner { free(taken) }  // frees on every way out
         try await read(array, box, into: Destination(base, box: box, size: size))
         return Block(
             box: box, dataType: array.dataType,
@@ -42,8 +48,17 @@ public enum BlockReader {
             throw HarvestError.invalid("the box \(box) leaves the volume, whose shape is \(array.shape)")
         }
         guard !box.isEmpty else { return }
-        var cells: [Coordinate] = []
-        array.grid.cells(meeting: box).forEach { cells.append($0) }
+        let cells = array.grid.cells(meeting: box)
+        guard let total = cells.count else {
+            throw HarvestError.invalid("the box \(box) meets more chunks than can be counted")
+        }
+        for start in stride(from: 0, to: total, by: batch) {
+            let part = (start..<min(start + batch, total)).map { cells.index(at: $0) }
+            try await read(array, cells: part, into: destination)
+        }
+    }
+
+    private static func read(_ array: any ChunkedArray, cells: [Coordinate], into destination: Destination) async throws {
         let locations = try await array.locate(cells)
         var jobs: [Job] = []
         for (cell, location) in zip(cells, locations) {

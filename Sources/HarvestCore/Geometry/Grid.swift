@@ -45,6 +45,17 @@ public struct Grid: Sendable, Hashable {
 }
 
 extension Box {
+    /// The index that comes `position`th, last axis fastest.
+    func index(at position: Int) -> Coordinate {
+        var index = origin
+        var rest = position
+        for axis in stride(from: rank - 1, through: 0, by: -1) {
+            index[axis] += rest % shape[axis]
+            rest /= shape[axis]
+        }
+        return index
+    }
+
     /// Calls `body` for every index in the box, last axis fastest.
     public func forEach<E: Error>(_ body: (Coordinate) throws(E) -> Void) throws(E) {
         guard !isEmpty else { return }
