@@ -66,10 +66,7 @@ public struct Zarr2: Format {
     private func checkGroup(_ root: ZarrNode, in store: any Store) throws {
         guard let document = root.group else { return }
         let place = store.place(".zgroup")
-        let version = try JSON(parsing: document, at: place)["zarr_format"]
-        guard version?.int == 2 else {
-            throw HarvestError.unsupported("\"zarr_format\" \(version ?? .null) is not 2", at: place)
-        }
+        try ZarrMetadata.checkVersion(try JSON(parsing: document, at: place), at: place)
     }
 
     private func refuseVersion3(in store: any Store) async throws {

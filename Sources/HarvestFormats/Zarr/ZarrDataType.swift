@@ -20,11 +20,11 @@ struct ZarrDataType: Sendable {
     init(_ json: JSON?, at place: String) throws(HarvestError) {
         guard let json else { throw .malformed("\"dtype\" is missing", at: place) }
         if case .array(let fields) = json, !fields.isEmpty {  // structured: a list of [name, type, shape?]
-            (text, dataType, byteOrder) = ("\(json)", nil, .little)
+            (text, dataType, byteOrder) = (json.compact, nil, .little)
             return
         }
         guard let text = json.string, let first = text.unicodeScalars.first else {
-            throw .malformed("\"dtype\" \(json) is no type string", at: place)
+            throw .malformed("\"dtype\" \(json.compact.displayed(limit: 60)) is no type string", at: place)
         }
         let hasOrder = first == "<" || first == ">" || first == "|"
         let body = hasOrder ? String(text.dropFirst()) : text

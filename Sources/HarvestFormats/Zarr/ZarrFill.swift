@@ -8,6 +8,7 @@ enum ZarrFill {
     /// - Throws: ``HarvestError`` `.malformed` for a value that `type` cannot hold.
     static func bytes(_ json: JSON, _ type: DataType, at place: String) throws(HarvestError) -> [UInt8] {
         if json.isNull { return [UInt8](repeating: 0, count: type.size) }
+        let json = number(json)
         let found: [UInt8]? =
             switch type {
             case .bool: json.bool.map { [$0 ? 1 : 0] } ?? json.int.flatMap { $0 == 0 || $0 == 1 ? [UInt8($0)] : nil }
@@ -26,9 +27,17 @@ enum ZarrFill {
             case .complex128: complex(json, Double.self)
             }
         guard let found else {
-            throw .malformed("\"fill_value\" \(json) is no \(type.rawValue)", at: place)
+            throw .malformed("\"fill_value\" \(json.compact.displayed(limit: 60)) is no \(type.rawValue)", at: place)
         }
         return found
+    }
+
+    /// Bioformats2raw's first writers put numbers into quotes.
+    private static func number(_ json: JSON) -> JSON {
+        guard let text = json.string, let first = text.first, first.isNumber || first == "-",
+            let value = try? JSON(parsing: text), value.double != nil
+        else { return json }
+        return value
     }
 
     private static func integer<T: FixedWidthInteger & BitwiseCopyable>(_ json: JSON, _: T.Type) -> [UInt8]? {

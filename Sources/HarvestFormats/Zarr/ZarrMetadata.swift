@@ -29,8 +29,7 @@ struct ZarrMetadata: Sendable {
     init(_ json: JSON, at place: String) throws(HarvestError) {
         self.json = json
         guard json.object != nil else { throw .malformed("an array's metadata is no JSON object", at: place) }
-        guard let version = json["zarr_format"] else { throw .malformed("\"zarr_format\" is missing", at: place) }
-        guard version.int == 2 else { throw .unsupported("\"zarr_format\" \(version) is not 2", at: place) }
+        try Self.checkVersion(json, at: place)
         shape = try Self.lengths("shape", json, at: place)
         chunk = try Self.lengths("chunks", json, at: place)
         guard chunk.allSatisfy({ $0 > 0 }), chunk.count == shape.count else {
@@ -68,11 +67,19 @@ struct ZarrMetadata: Sendable {
         (self.codec, self.obstacle) = (codec, obstacle)
     }
 
+    /// - Throws: ``HarvestError`` `.unsupported` where `zarr_format` is not 2; WEBKNOSSOS writes it as text.
+    static func checkVersion(_ json: JSON, at place: String) throws(HarvestError) {
+        guard let version = json["zarr_format"] else { throw .malformed("\"zarr_format\" is missing", at: place) }
+        guard version.int == 2 || version.string == "2" else {
+            throw .unsupported("\"zarr_format\" \(version.compact.displayed(limit: 60)) is not 2", at: place)
+        }
+    }
+
     private static func lengths(_ key: String, _ json: JSON, at place: String) throws(HarvestError) -> [Int] {
         guard let value = json[key] else { throw .malformed("\"\(key)\" is missing", at: place) }
         // 2^60 leaves room for the arithmetic of chunks.
         guard let lengths = value.ints, lengths.count <= 64, lengths.allSatisfy({ $0 >= 0 && $0 <= 1 << 60 }) else {
-            throw .malformed("\"\(key)\" \("\(value)".displayed(limit: 200)) is no list of lengths", at: place)
+            throw .malformed("\"\(key)\" \(value.compact.displayed(limit: 200)) is no list of lengths", at: place)
         }
         return lengths
     }
@@ -85,7 +92,7 @@ struct ZarrMetadata: Sendable {
             throw .malformed("\"\(key)\" is missing", at: place)
         }
         guard let word = value.string, words.contains(word) else {
-            throw .malformed("\"\(key)\" \("\(value)".displayed(limit: 60)) is none of \(words)", at: place)
+            throw .malformed("\"\(key)\" \(value.compact.displayed(limit: 60)) is none of \(words)", at: place)
         }
         return word
     }

@@ -144,7 +144,7 @@ extension ZarrTree {
         var paths: [String] = []
         for image in Multiscale.all(in: groups[0].attributes, group: root.path) {
             for dataset in allLevels ? image.datasets : Array(image.datasets.prefix(1))
-            where !paths.contains(dataset.path) { paths.append(dataset.path) }
+            where !paths.contains(dataset.path) && paths.count < Multiscale.limit { paths.append(dataset.path) }
         }
         visited = Set(paths)
         arrays = try await withThrowingTaskGroup(of: ZarrFound?.self) { group in
