@@ -47,7 +47,9 @@ public enum Codecs {
 
     private static func level(_ configuration: JSON) throws(HarvestError) -> Int? {
         guard let level = configuration["level"], !level.isNull else { return nil }
-        guard let value = level.int else { throw .malformed("a codec's level \(level.compact.displayed(limit: 60)) is not a whole number") }
+        guard let value = level.int else {
+            throw .malformed("a codec's level \(level.compact.displayed(limit: 60)) is not a whole number")
+        }
         return value
     }
 }

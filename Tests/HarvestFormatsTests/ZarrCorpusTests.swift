@@ -70,7 +70,9 @@ struct ZarrCorpusTests {
             return judgeVoxels(entry, digests, errors)
         } catch let error as HarvestError {
             let isOther = error.kind == .unsupported || kind != "ok"
-            if kind != "ok" { return [.malformed, .notFound, .unsupported].contains(error.kind) ? .passed : .failed("\(error)") }
+            if kind != "ok" {
+                return [.malformed, .notFound, .unsupported].contains(error.kind) ? .passed : .failed("\(error)")
+            }
             return isOther ? .left("\(error)") : .failed("\(error)")
         } catch { return .failed("\(error)") }
     }

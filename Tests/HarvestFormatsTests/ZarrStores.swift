@@ -102,7 +102,9 @@ struct ZarrFolderStore: Store {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
             guard name != ".", name != ".." else { continue }
-            if Int32(entry.pointee.d_type) == DT_DIR { listing.folders.append(name) } else {
+            if Int32(entry.pointee.d_type) == DT_DIR {
+                listing.folders.append(name)
+            } else {
                 listing.objects.append(Listing.Entry(name: name))
             }
         }

@@ -51,7 +51,8 @@ public struct Zarr2: Format {
             return try ZarrTree(consolidated: document, root: root, in: store)
         }
         do { return try await ZarrTree(walking: root, in: store) } catch let error as HarvestError
-        where error.kind == .unsupported || error.kind == .denied {
+            where error.kind == .unsupported || error.kind == .denied
+        {
             throw HarvestError.unsupported(
                 "a Zarr group without multiscales, in a store that cannot be listed", at: store.address,
                 next: "give the path of an array or multiscale group")
@@ -72,13 +73,15 @@ public struct Zarr2: Format {
     private func refuseVersion3(in store: any Store) async throws {
         let document: Bytes?
         do { document = try await store.readIfPresent("zarr.json") } catch let error as HarvestError
-        where error.kind == .denied { return }
+            where error.kind == .denied
+        { return }
         if document != nil { throw HarvestError.unsupported("Zarr v3 is not read here yet", at: store.address) }
     }
 
     private func consolidated(in store: any Store) async throws -> Bytes? {
         do { return try await store.readIfPresent(".zmetadata") } catch let error as HarvestError
-        where error.kind == .denied { return nil }
+            where error.kind == .denied
+        { return nil }
     }
 }
 

@@ -35,7 +35,8 @@ struct ZarrNode: Sendable {
         _ name: String, _ path: String, _ store: any Store
     ) async throws -> Result<Bytes?, HarvestError> {
         do { return .success(try await store.readIfPresent(Self.key(name, path))) } catch let error as HarvestError
-        where error.kind == .denied { return .failure(error) }
+            where error.kind == .denied
+        { return .failure(error) }
     }
 
     /// The key of a document of the node at `path`.
