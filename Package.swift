@@ -45,7 +45,8 @@ let package = Package(
         .testTarget(name: "HarvestPortalsTests", dependencies: ["HarvestPortals", "HarvestTesting", "HarvestCore"]),
         .testTarget(
             name: "HarvestFormatsTests",
-            dependencies: ["HarvestFormats", "HarvestStores", "HarvestTesting", "HarvestCore", "HarvestCodecs"]),
+            dependencies: ["HarvestFormats", "HarvestStores", "HarvestTesting", "HarvestCore", "HarvestCodecs"],
+            exclude: ["Fixtures"]),
         .testTarget(name: "ReplicaTests", dependencies: ["HarvestReplica"]),
         .testTarget(name: "EndToEndTests", dependencies: ["ImageHarvest", "HarvestTesting"]),
     ],
