@@ -65,9 +65,13 @@ struct CollectCommand: AsyncParsableCommand {
                     Terminal.print("  \(outcome.files.count) files, \(Size.text(outcome.bytes)), in \(outcome.folder)")
                 }
                 for failure in outcome.failed.prefix(3) { common.say(failure.error, address: failure.url) }
-                if outcome.failed.count > 3 { Terminal.say("harvest: … and \(outcome.failed.count - 3) more files failed") }
+                if outcome.failed.count > 3 {
+                    Terminal.say("harvest: … and \(outcome.failed.count - 3) more files failed")
+                }
             }
         }
-        Terminal.print("\nAll of it is in \(into)/ (table.md, table.csv, table.json, records.json, web_metadata.json, file_metadata.json, raw/)")
+        Terminal.print(
+            "\nAll of it is in \(into)/ (table.md, table.csv, table.json, records.json, web_metadata.json, file_metadata.json, raw/)"
+        )
     }
 }

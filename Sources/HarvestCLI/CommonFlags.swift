@@ -6,9 +6,12 @@ struct CommonFlags: ParsableArguments {
     @Flag(help: "Print the result as JSON, one line per address.") var json = false
     @Flag(name: [.short, .long], help: "No progress.") var quiet = false
     @Flag(name: [.short, .long], help: "Say more about errors.") var verbose = false
-    @Option(help: ArgumentHelp("Connect elsewhere for a host, as curl does (repeatable).", valueName: "host:port:host:port"))
+    @Option(
+        help: ArgumentHelp("Connect elsewhere for a host, as curl does (repeatable).", valueName: "host:port:host:port")
+    )
     var connectTo: [String] = []
-    @Option(help: ArgumentHelp("A file of certificate authorities to trust instead of the system's.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A file of certificate authorities to trust instead of the system's.", valueName: "file"))
     var ca: String?
 
     /// The process's environment with these flags over it.

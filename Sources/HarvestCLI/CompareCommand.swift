@@ -29,8 +29,11 @@ struct CompareCommand: AsyncParsableCommand {
         if common.json || format == .json {
             Terminal.print(table.json.compact)
         } else {
-            Terminal.print(format == .csv ? String(table.csv.dropLast(2)) : format == .text ? table.text : table.markdown)
-            if format != .csv { common.show(table.records.flatMap { record in record.findings.map { (record.id, $0) } }) }
+            Terminal.print(
+                format == .csv ? String(table.csv.dropLast(2)) : format == .text ? table.text : table.markdown)
+            if format != .csv {
+                common.show(table.records.flatMap { record in record.findings.map { (record.id, $0) } })
+            }
         }
         if !failed.isEmpty { throw ExitCode(all.count == 1 ? failed[0].error.kind.exitCode : 1) }
     }

@@ -49,24 +49,33 @@ struct ProbeCommand: AsyncParsableCommand {
             let name = volume.metadata.name.map { $0.isEmpty ? "" : " \"\($0.displayed(limit: 80))\"" } ?? ""
             Terminal.print("  image \(index)\(name)  \(volume.metadata.summary)")
             if index == 0, let size = probe.record?.beliefs[Field.Name.voxelSize] {
-                Terminal.print("    voxel size \(size.isApproximate ? "≈ " : "")\(Table.text(size.value)) nm, from the \(probe.record?.whereFrom ?? "")")
+                Terminal.print(
+                    "    voxel size \(size.isApproximate ? "≈ " : "")\(Table.text(size.value)) nm, from the \(probe.record?.whereFrom ?? "")"
+                )
             }
             for level in volume.levels.dropFirst() {
                 let shape = level.shape.map { "\($0)" } ?? "shape unread"
-                Terminal.print("    level \(level.index)  \(level.path.displayed(limit: 80))  \(shape)  \(Table.text(JSON(level.voxelSize))) nm")
+                Terminal.print(
+                    "    level \(level.index)  \(level.path.displayed(limit: 80))  \(shape)  \(Table.text(JSON(level.voxelSize))) nm"
+                )
             }
         }
         for entry in probe.contents.arrays.prefix(32) {
             let error = entry.error.map { "  not readable: \($0)" } ?? ""
             let codecs = entry.codecs.isEmpty ? "uncompressed" : entry.codecs.joined(separator: "+")
-            Terminal.print("  array \"\(entry.path.displayed(limit: 80))\"  \(entry.dtype ?? "?") \(entry.shape.map { "\($0)" } ?? "?")  chunk \(entry.chunk.map { "\($0)" } ?? "?")  \(codecs)\(error)")
+            Terminal.print(
+                "  array \"\(entry.path.displayed(limit: 80))\"  \(entry.dtype ?? "?") \(entry.shape.map { "\($0)" } ?? "?")  chunk \(entry.chunk.map { "\($0)" } ?? "?")  \(codecs)\(error)"
+            )
         }
-        if probe.contents.arrays.count > 32 { Terminal.print("  … \(probe.contents.arrays.count - 32) more arrays (--json lists all)") }
+        if probe.contents.arrays.count > 32 {
+            Terminal.print("  … \(probe.contents.arrays.count - 32) more arrays (--json lists all)")
+        }
         for finding in probe.contents.findings + (probe.record?.findings ?? []) {
             Terminal.print("  \(finding.severity.rawValue): \(finding.message.displayed()) [\(finding.rule)]")
         }
         let cost = probe.cost
-        Terminal.print("  cost: \(cost.requests) requests, \(Size.text(cost.bytes)), \(cost.roundTrips) round trips"
-            + (probe.portalRequests > 0 ? "; \(probe.portalRequests) requests to the portal before" : ""))
+        Terminal.print(
+            "  cost: \(cost.requests) requests, \(Size.text(cost.bytes)), \(cost.roundTrips) round trips"
+                + (probe.portalRequests > 0 ? "; \(probe.portalRequests) requests to the portal before" : ""))
     }
 }

@@ -71,7 +71,8 @@ final class ProgressLine: Sendable {
 /// Sizes as people read them, in powers of ten.
 enum Size {
     static func text(_ bytes: Int) -> String {
-        for (unit, size) in [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)] where bytes >= size {
+        for (unit, size) in [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)]
+        where bytes >= size {
             let tenths = bytes / (size / 10)
             return tenths >= 1000 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
         }
@@ -83,7 +84,8 @@ enum Size {
         let digits = text.prefix { $0.isNumber || $0 == "." }
         guard let number = Double(digits), number >= 0 else { return nil }
         let factors = [
-            "": 1.0, "b": 1, "k": 1e3, "kb": 1e3, "kib": 1024, "m": 1e6, "mb": 1e6, "mib": 1_048_576, "g": 1e9, "gb": 1e9,
+            "": 1.0, "b": 1, "k": 1e3, "kb": 1e3, "kib": 1024, "m": 1e6, "mb": 1e6, "mib": 1_048_576, "g": 1e9,
+            "gb": 1e9,
             "gib": 1_073_741_824, "t": 1e12, "tb": 1e12, "tib": 1_099_511_627_776,
         ]
         guard let factor = factors[text.dropFirst(digits.count).trimmingSpaces().lowercased()] else { return nil }

@@ -1,5 +1,6 @@
 import Glibc
 import HarvestCore
+import HarvestMarkup
 
 /// A headless Chromium, for pages that draw themselves.
 ///
@@ -50,9 +51,16 @@ public struct Browser: Sendable {
                 child.kill()
             }
             try Task.checkCancellation()
-            if let text, text.text.contains(marker) { return text }
+            if let text, Self.shows(marker, in: text) { return text }
         }
         return nil
+    }
+
+    /// Whether an element with that id or class, or that text, is in the document; what stands in a script is none.
+    private static func shows(_ marker: String, in document: Bytes) -> Bool {
+        guard let html = try? HTMLDocument.parse(bytes: document) else { return false }
+        let text = html.text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        return text.contains(marker) || html.first { $0.id == marker || $0.classes.contains(marker) } != nil
     }
 
     private static let threads = BlockingThreads(count: 2)

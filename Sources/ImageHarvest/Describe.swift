@@ -12,7 +12,9 @@ extension Context {
         guard let portal = portal(publishing: address) else {
             throw HarvestError(
                 .unsupported, "no portal here publishes this address", at: address,
-                next: "portals: \(portals.map(\.name).joined(separator: ", ")); a data address can be probed and fetched as it is")
+                next:
+                    "portals: \(portals.map(\.name).joined(separator: ", ")); a data address can be probed and fetched as it is"
+            )
         }
         let counted = CountingWeb(web)
         let dataset = try await portal.describe(address, through: counted)

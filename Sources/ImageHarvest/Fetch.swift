@@ -72,7 +72,8 @@ extension Context {
             try await writeNumPy(try await volume.array(), box, to: path)
             outcome.files = [
                 FetchedFile(
-                    path: name, url: link.url, bytes: Disk.size(path) ?? 0, sha256: try Disk.sha256(path), state: .written)
+                    path: name, url: link.url, bytes: Disk.size(path) ?? 0, sha256: try Disk.sha256(path),
+                    state: .written)
             ]
         }
         outcome.cost = meter.cost
@@ -111,7 +112,8 @@ extension Context {
             try Disk.write(object.bytes, to: target)
             let sha256 = object.bytes.withUnsafeBytes { Digest.hex(.sha256, of: $0) }
             let file = FetchedFile(
-                path: object.key, url: "\(base)/\(object.key)", bytes: object.bytes.count, sha256: sha256, state: .written)
+                path: object.key, url: "\(base)/\(object.key)", bytes: object.bytes.count, sha256: sha256,
+                state: .written)
             try manifest.add(file)
             outcome.files.append(file)
         }

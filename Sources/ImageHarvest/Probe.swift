@@ -39,9 +39,15 @@ extension Context {
     /// address itself. A few KB, never the voxels.
     ///
     /// - Returns: One probe per link.
-    public func probe(_ address: String, _ options: ProbeOptions = ProbeOptions()) async throws -> [Result<Probe, HarvestError>] {
+    public func probe(_ address: String, _ options: ProbeOptions = ProbeOptions()) async throws -> [Result<
+        Probe, HarvestError
+    >] {
         guard portal(publishing: address) != nil else {
-            return [await Self.result { try await probe(Address(address), link: nil, options, dataset: nil, portalRequests: 0) }]
+            return [
+                await Self.result {
+                    try await probe(Address(address), link: nil, options, dataset: nil, portalRequests: 0)
+                }
+            ]
         }
         let described = try await describeCounting(address)
         var probes: [Result<Probe, HarvestError>] = []

@@ -26,7 +26,9 @@ extension Context {
             guard let entry = contents.arrays.first(where: { $0.path == path }) else {
                 throw HarvestError.invalid("no array is called \"\(path)\"", next: "harvest list shows what is there")
             }
-            guard let array = entry.array else { throw entry.error ?? HarvestError.unsupported("the array cannot be read") }
+            guard let array = entry.array else {
+                throw entry.error ?? HarvestError.unsupported("the array cannot be read")
+            }
             return (array, try box(options.box, array, nil))
         }
         let index = options.image ?? 0
@@ -41,7 +43,8 @@ extension Context {
     func box(_ text: String?, _ array: any ChunkedArray, _ volume: Volume?) throws -> Box {
         guard let text else { return array.grid.box }
         if text.split(separator: ",").count == 3, array.shape.count != 3, let volume {
-            return try volume.expand(try Box.parse(text, shape: try volume.spatialShape(of: array.shape)), to: array.shape)
+            return try volume.expand(
+                try Box.parse(text, shape: try volume.spatialShape(of: array.shape)), to: array.shape)
         }
         return try Box.parse(text, shape: array.shape)
     }

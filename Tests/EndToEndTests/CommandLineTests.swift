@@ -14,7 +14,9 @@ import Testing
         #expect(run.output.contains("EXAMPLES") && run.output.contains("harvest \(verb)"))
     }
 
-    @Test(arguments: [["--nonsense"], ["probe", "--nonsense", "x"], ["read", "x.tif"], ["fetch", "x", "--level", "-1"], ["nonsense"]])
+    @Test(arguments: [
+        ["--nonsense"], ["probe", "--nonsense", "x"], ["read", "x.tif"], ["fetch", "x", "--level", "-1"], ["nonsense"],
+    ])
     func `a wrong flag is exit 64 with a usage line`(arguments: [String]) throws {
         let run = try Command.run(arguments)
         #expect(run.status == 64)
@@ -37,7 +39,7 @@ import Testing
 
     @Test func `an empty file is no format, not a crash`() throws {
         let folder = try Folder()
-        FileManager.default.createFile(atPath: "\(folder.path)/empty.tif", contents: nil)
+        try Data().write(to: URL(fileURLWithPath: "\(folder.path)/empty.tif"))
         #expect([65, 69].contains(try Command.run(["probe", "\(folder.path)/empty.tif"]).status))
     }
 

@@ -36,7 +36,8 @@ struct FetchPlan {
         } else {
             let first = options.level ?? 0
             guard volume.levels.indices.contains(first) else {
-                throw HarvestError.invalid("level \(first) is not there: the volume has \(volume.levels.count)", at: source.text)
+                throw HarvestError.invalid(
+                    "level \(first) is not there: the volume has \(volume.levels.count)", at: source.text)
             }
             let last = options.adapts && options.level == nil ? volume.levels.count - 1 : first
             for level in first...last {
@@ -49,7 +50,8 @@ struct FetchPlan {
                 )
                 return
             }
-            refused = "level \(first) holds \(Self.decodedBytes(volume, first).map { "\($0) bytes" } ?? "an unknown number of bytes") of voxels, over the limit of \(limit)"
+            refused =
+                "level \(first) holds \(Self.decodedBytes(volume, first).map { "\($0) bytes" } ?? "an unknown number of bytes") of voxels, over the limit of \(limit)"
         }
         if let crop = options.crop, let shape = volume.metadata.shape {
             let box = try Box.parse(crop, shape: shape)
