@@ -50,18 +50,34 @@ extension Context {
     }
 }
 
-/// A file written under another name and renamed when whole; or stdout.
+/// A file written under another name and renamed when whole; stdout and devices are written straight.
 final class OutputFile {
     private let path: String
-    private let part: String
+    /// The name until it is whole; `nil` for what is no regular file and must not be replaced by one.
+    private let part: String?
     private var descriptor: Int32
     private var isPublished = false
 
     init(_ path: String) throws {
         self.path = path
-        part = path + ".part"
-        descriptor = path == "-" ? 1 : open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        if path == "-" {
+            part = nil
+            descriptor = 1
+        } else if Self.isSpecial(path) {
+            part = nil
+            descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        } else {
+            let name = path + ".part"
+            part = name
+            descriptor = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        }
         guard descriptor >= 0 else { throw Disk.error("cannot write", path) }
+    }
+
+    /// Whether something other than a regular file stands there: a device, a pipe, a folder.
+    private static func isSpecial(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws {
@@ -78,7 +94,7 @@ final class OutputFile {
 
     /// Gives the file its name, once its bytes are on the disk where it must be durable.
     func publish(isDurable: Bool = true) throws {
-        guard path != "-" else { return }
+        guard let part else { return }
         guard !isDurable || fsync(descriptor) == 0, rename(part, path) == 0 else {
             throw Disk.error("cannot publish", path)
         }
@@ -86,8 +102,7 @@ final class OutputFile {
     }
 
     deinit {
-        guard path != "-", descriptor >= 0 else { return }
-        close(descriptor)
-        if !isPublished { unlink(part) }
+        if descriptor > 1 { close(descriptor) }
+        if let part, !isPublished { unlink(part) }
     }
 }

@@ -54,3 +54,24 @@ import Testing
         #expect((run.json["checks"] as? [Any])?.isEmpty == false)
     }
 }
+
+extension CommandLineTests {
+    @Test func `voxels written to a device leave it a device`() throws {
+        let folder = try Folder()
+        let pipe = "\(folder.path)/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let replica = try Replica()
+        let reader = Process(), output = Pipe()
+        reader.executableURL = URL(fileURLWithPath: "/bin/cat")
+        reader.arguments = [pipe]
+        reader.standardOutput = output
+        try reader.run()
+        let box = "0:1,0:16,0:16"
+        let run = try Command.run(
+            ["read", Address.files + "testing.tif", "--box", box, "--out", pipe], environment: replica.environment)
+        #expect(run.status == 0, "\(run.errors)")
+        let got = output.fileHandleForReading.readDataToEndOfFile()
+        reader.waitUntilExit()
+        #expect(try got == Replica.truth(["voxels", "epfl-testing", "--level", "0", "--box", box]))
+    }
+}
