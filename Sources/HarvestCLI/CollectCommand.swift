@@ -32,7 +32,7 @@ struct CollectCommand: AsyncParsableCommand {
         var options = CollectOptions(folder: into)
         (options.maximumBytes, options.link, options.crop) = (maxBytes.value, link, box)
         (options.open.isExact, options.fetches) = (exact, !probeOnly)
-        let line = ProgressLine(isQuiet: common.quiet)
+        let line = try common.progress
         let all = common.expand(addresses)
         let (entries, table) = try await context.collect(all, options) { line.show($0) }
         line.end()

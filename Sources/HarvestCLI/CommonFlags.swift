@@ -34,6 +34,16 @@ struct CommonFlags: ParsableArguments {
         }
     }
 
+    /// What shows progress, as these flags say.
+    var progress: ProgressLine {
+        get throws {
+            do { return try ProgressLine(isQuiet: quiet, events: events) } catch {
+                report(HarvestError.wrapping(error), address: events ?? "")
+                throw ExitCode(HarvestError.wrapping(error).kind.exitCode)
+            }
+        }
+    }
+
     /// Says an error: a JSON line on stdout where asked for, the sentence on stderr always.
     func report(_ error: HarvestError, address: String) {
         if json { Terminal.print(error.json(address: address).compact) }

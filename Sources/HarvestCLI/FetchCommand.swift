@@ -32,7 +32,7 @@ struct FetchCommand: AsyncParsableCommand {
         var options = FetchOptions(folder: into)
         (options.link, options.allLinks, options.level) = (link, allLinks, level)
         (options.maximumBytes, options.isDryRun) = (maxBytes?.value, dryRun)
-        let line = ProgressLine(isQuiet: common.quiet)
+        let line = try common.progress
         try await common.forEach(addresses) { address in
             let outcomes = try await context.fetch(address, options) { line.show($0) }
             line.end()

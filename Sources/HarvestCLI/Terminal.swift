@@ -35,8 +35,27 @@ final class ProgressLine: Sendable {
     private let isQuiet: Bool
     private let last = Mutex(0.0)
     private let start = ProgressLine.now
+    /// Where events go as JSON lines; -1 for nowhere.
+    private let events: Int32
 
-    init(isQuiet: Bool) { self.isQuiet = isQuiet }
+    /// - Parameter events: A file for progress as JSON lines, `-` for stderr.
+    init(isQuiet: Bool, events: String? = nil) throws {
+        self.isQuiet = isQuiet || events == "-"
+        self.events = events.map { $0 == "-" ? 2 : open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644) } ?? -1
+        if let events, self.events < 0 {
+            throw HarvestError(.storage, "cannot write: \(String(cString: strerror(errno)))", at: events)
+        }
+    }
+
+    private func tell(_ tally: Tally) {
+        guard events >= 0 else { return }
+        let event: JSON = [
+            "schema": "harvest.event/1", "event": "progress", "subject": .string(tally.subject), "done": .int(tally.done),
+            "total": JSON(tally.total), "measure": .string(tally.measure), "seconds": .double(Self.now - start),
+        ]
+        let line = Array((event.compact + "\n").utf8)
+        _ = write(events, line, line.count)
+    }
 
     private static var now: Double {
         var time = timespec()
@@ -45,6 +64,7 @@ final class ProgressLine: Sendable {
     }
 
     func show(_ tally: Tally) {
+        tell(tally)
         guard !isQuiet else { return }
         let now = Self.now
         let step = Terminal.showsProgress ? 0.1 : 10.0

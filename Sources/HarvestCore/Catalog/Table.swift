@@ -29,7 +29,9 @@ public struct Table: Sendable {
         case .string(let text): text.displayed(limit: 200)
         case .array(let items):
             items.map { item in item.isNull ? "?" : text(item) }
-                .joined(separator: items.contains { if case .double = $0 { true } else { false } } ? " × " : ", ")
+                .joined(
+                    separator: items.count > 2 && items.contains { if case .double = $0 { true } else { false } }
+                        ? " × " : ", ")
         default: value.compact
         }
     }
