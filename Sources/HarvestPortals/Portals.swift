@@ -1,9 +1,0 @@
-public import HarvestCore
-
-/// The portals, one line each.
-public enum Portals {
-    public static let all: [any Portal] = [
-        EPFL(),
-        OpenOrganelle(),
-    ]
-}
