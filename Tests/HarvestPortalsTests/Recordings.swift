@@ -1,6 +1,6 @@
 import HarvestTesting
 
-/// Recordings of the real sites that may lie beside the project: `$HARVEST_SHARED`, else `../shared`.
+/// Recordings of the real sites that may lie beside the project, or where `HARVEST_SHARED` says; tests on them are skipped without.
 enum Recordings {
     static let folder: String? = {
         let root = "\(#filePath)".split(separator: "/").dropLast(3).joined(separator: "/")

@@ -24,10 +24,9 @@ struct OrganelleBucket {
             throw HarvestError.notFound("the bucket has no folder \(id)", at: bucket.url("\(id)/", after: nil))
         }
         var account = OrganelleAccount(at: "https://\(bucket.host)/")
-        do { try await bucket.walk(id, root, into: &account) } catch let error as HarvestError {
-            if Task.isCancelled { throw error }
-            account.note(.warning, "source-failed", "the bucket could not be listed to the end: \(error)")
-        }
+        // A part that cannot be listed costs its own images, and no others.
+        try await bucket.attempt(&account) { try await $0.walkZarr(id, root, into: &$1) }
+        try await bucket.attempt(&account) { try await $0.walkN5(id, root, into: &$1) }
         if bucket.budget == 0 {
             account.note(
                 .note, "listing-cut", "the bucket has more folders than describing lists; list it for all of them")
@@ -42,23 +41,34 @@ struct OrganelleBucket {
 
     private init(web: any Web) { self.web = web }
 
-    private mutating func walk(_ id: String, _ root: Level, into account: inout OrganelleAccount) async throws {
-        let zarr = "\(id)/\(id).zarr/", n5 = "\(id)/\(id).n5/"
-        if root.folders.contains(zarr) {
-            // The newest reconstruction first: where nothing else tells, its first image is the main one.
-            for folder in try await list(zarr).folders.filter({ Self.last($0).hasPrefix("recon-") }).sorted(by: >) {
-                guard try await list(folder).folders.contains("\(folder)em/") else { continue }
-                for image in try await list("\(folder)em/").folders {
-                    account.link(
-                        "s3://\(Self.name)/\(image)", format: try await zarrFormat(of: image), role: .image,
-                        name: Self.last(image))
-                }
+    private mutating func attempt(
+        _ account: inout OrganelleAccount, _ work: (inout OrganelleBucket, inout OrganelleAccount) async throws -> Void
+    ) async throws {
+        do { try await work(&self, &account) } catch let error as HarvestError {
+            if Task.isCancelled { throw error }
+            account.note(.warning, "source-failed", "the bucket could not be listed to the end: \(error)")
+        }
+    }
+
+    private mutating func walkZarr(_ id: String, _ root: Level, into account: inout OrganelleAccount) async throws {
+        let zarr = "\(id)/\(id).zarr/"
+        guard root.folders.contains(zarr) else { return }
+        // The newest reconstruction first: where nothing else tells, its first image is the main one.
+        for folder in try await list(zarr).folders.filter({ Self.last($0).hasPrefix("recon-") }).sorted(by: >) {
+            guard try await list(folder).folders.contains("\(folder)em/") else { continue }
+            for image in try await list("\(folder)em/").folders {
+                var format = "zarr"
+                try await attempt(&account) { bucket, _ in format = try await bucket.zarrFormat(of: image) }
+                account.link("s3://\(Self.name)/\(image)", format: format, role: .image, name: Self.last(image))
             }
         }
-        if root.folders.contains(n5) {
-            for image in try await list("\(n5)em/").folders {
-                account.link("s3://\(Self.name)/\(image)", format: "n5", role: .image, name: Self.last(image))
-            }
+    }
+
+    private mutating func walkN5(_ id: String, _ root: Level, into account: inout OrganelleAccount) async throws {
+        let n5 = "\(id)/\(id).n5/"
+        guard root.folders.contains(n5) else { return }
+        for image in try await list("\(n5)em/").folders {
+            account.link("s3://\(Self.name)/\(image)", format: "n5", role: .image, name: Self.last(image))
         }
     }
 
