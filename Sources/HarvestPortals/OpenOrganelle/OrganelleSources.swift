@@ -134,12 +134,11 @@ struct OrganelleAccount {
         dataset.findings.append(Finding(severity, rule: rule, field: field, message))
     }
 
-    /// Adds a link, unless its address is none or it was added before.
+    /// Adds a link, unless its address is none; links to one address are merged later.
     mutating func link(
         _ url: String?, format: String?, role: Link.Role, name: String?, isPrimary: Bool = false, bytes: Int? = nil
     ) {
         guard let url = url.flatMap(Self.address) else { return }
-        guard !dataset.links.contains(where: { $0.url == url }) else { return }
         dataset.links.append(
             Link(url: url, format: format, role: role, isPrimary: isPrimary, name: name, bytes: bytes))
     }
