@@ -6,6 +6,8 @@ struct CommonFlags: ParsableArguments {
     @Flag(help: "Print the result as JSON, one line per address.") var json = false
     @Flag(name: [.short, .long], help: "No progress.") var quiet = false
     @Flag(name: [.short, .long], help: "Say more about errors.") var verbose = false
+    @Option(help: ArgumentHelp("Progress as JSON lines into this file (- is stderr).", valueName: "file"))
+    var events: String?
     @Option(
         help: ArgumentHelp("Connect elsewhere for a host, as curl does (repeatable).", valueName: "host:port:host:port")
     )

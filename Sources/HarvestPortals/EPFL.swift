@@ -20,7 +20,8 @@ public struct EPFL: Portal {
         guard address.scheme == "https" || address.scheme == "http" else { return false }
         let path = address.path.split(separator: "/")
         switch address.host {
-        case "www.epfl.ch", "epfl.ch": return path == ["labs", "cvlab", "data", "data-em"]
+        case "www.epfl.ch", "epfl.ch":
+            return path.count == 4 && path.starts(with: ["labs", "cvlab", "data"]) && path[3].hasPrefix("data-em")
         case "cvlab.epfl.ch": return path == ["data", "data-em"]  // where the page stood before
         default: return false
         }
@@ -28,7 +29,10 @@ public struct EPFL: Portal {
 
     public func describe(_ url: String, through web: any Web) async throws -> Dataset {
         guard publishes(url) else { throw HarvestError.invalid("this is no page of \(title)", at: url) }
-        let page = try await web.page(at: Self.page).accepted(as: "the dataset's page")
+        // The address from before 2018 leads to today's page.
+        let isOld = Address(url).host == "cvlab.epfl.ch"
+        let current = isOld ? Self.page : "https://www.epfl.ch" + Address(url).path
+        let page = try await web.page(at: current).accepted(as: "the dataset's page")
         let place = page.finalURL
         let html = try HTMLDocument.parse(bytes: page.body, at: place)
         let article = html.first { $0.name == "article" && $0.classes.contains("post-2138") } ?? html

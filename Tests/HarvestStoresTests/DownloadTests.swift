@@ -150,7 +150,7 @@ import Testing
         task.cancel()
         let clock = ContinuousClock()
         let taken = await clock.measure { _ = await task.result }
-        #expect(taken < .milliseconds(500))
+        #expect(taken < .seconds(5))
     }
 
     @Test func `no browser, no page`() async throws {
