@@ -30,3 +30,7 @@ static inline const char *ccurl_info_string(CURL *h, CURLINFO i) {
   return v;
 }
 static inline CURLcode ccurl_result(const CURLMsg *m) { return m->data.result; }
+static inline CURLcode ccurl_prereq(CURL *h, curl_prereq_callback cb, void *ctx) {
+  CURLcode c = curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, cb);
+  return c ? c : curl_easy_setopt(h, CURLOPT_PREREQDATA, ctx);
+}

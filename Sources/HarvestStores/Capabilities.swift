@@ -1,0 +1,65 @@
+public import HarvestCore
+
+/// A store that can hand an object on from its first byte to its last, without ranges and without holding it.
+public protocol StreamingStore: Store {
+    /// Hands on the whole object, piece by piece, in order; `sink` must not block for long.
+    ///
+    /// - Returns: How many bytes came.
+    /// - Throws: What `sink` throws, and what ``Store/read(_:_:)`` throws. Bytes may have been handed on by then.
+    func stream(_ key: String, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void) async throws -> Int
+}
+
+/// A store that can name all it holds.
+public protocol WalkingStore: Store {
+    /// Hands on every object below `prefix`, at any depth, in pages of up to a thousand.
+    ///
+    /// Names are keys of the store. What cannot be a key (`a//b`, `..`) is left out.
+    ///
+    /// - Complexity: One request per page.
+    func listAll(_ prefix: String, _ page: ([Listing.Entry]) async throws -> Void) async throws
+}
+
+/// Puts keys and prefixes of buckets together.
+enum ObjectKey {
+    /// The prefix that a listing of the folder `prefix` below `root` asks for: empty, or with a slash at its end.
+    static func folder(_ root: String, _ prefix: String) throws(HarvestError) -> String {
+        _ = try Key.components(of: prefix)
+        let joined = join(root, prefix)
+        return joined.isEmpty ? "" : joined + "/"
+    }
+
+    static func join(_ root: String, _ key: String) -> String {
+        root.isEmpty ? key : key.isEmpty ? root : "\(root)/\(key)"
+    }
+
+    /// What stands behind `folder` in `key`, if it can be a key.
+    static func relative(_ key: String, to folder: String) -> String? {
+        guard key.hasPrefix(folder) else { return nil }
+        let rest = String(key.dropFirst(folder.count))
+        guard !rest.isEmpty, (try? Key.components(of: rest)) != nil else { return nil }
+        return rest
+    }
+
+    /// Parts `bucket/prefix/` of an address; the prefix loses the slashes around it.
+    static func split(_ address: Address, scheme: String) throws(HarvestError) -> (bucket: String, prefix: String) {
+        let start = "\(scheme)://"
+        guard address.location.lowercased().hasPrefix(start) else {
+            throw .invalid("not an address that starts with \(start)", at: address.text)
+        }
+        let rest = address.location.dropFirst(start.count)
+        let bucket = String(rest.prefix { $0 != "/" })
+        // Bucket names: 3 to 63 (GCS with dots: 222) of a-z, 0-9, `-`, `.`, and `_` in old ones.
+        let isName = bucket.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte)
+                || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_")
+        }
+        guard isName, (3...222).contains(bucket.utf8.count), !bucket.hasPrefix("."), !bucket.contains("..") else {
+            throw .invalid("\"\(bucket.displayed(limit: 80))\" is not a bucket's name", at: address.text)
+        }
+        var prefix = rest.dropFirst(bucket.count)
+        while prefix.hasPrefix("/") { prefix = prefix.dropFirst() }
+        while prefix.hasSuffix("/") { prefix = prefix.dropLast() }
+        _ = try Key.components(of: String(prefix))
+        return (bucket, String(prefix))
+    }
+}

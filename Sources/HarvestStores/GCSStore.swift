@@ -1,0 +1,114 @@
+public import HarvestCore
+
+/// A bucket of Google Cloud Storage, or a prefix in one, read anonymously.
+public struct GCSStore: WalkingStore, StreamingStore {
+    public let address: String
+    private let bucket: String
+    private let prefix: String
+    private let reader: ObjectReader
+
+    private static let host = "https://storage.googleapis.com"
+
+    /// - Parameter address: `gs://bucket/prefix`.
+    /// - Throws: `.invalid` if it is none.
+    public init(_ address: Address, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
+        (bucket, prefix) = try ObjectKey.split(address, scheme: "gs")
+        self.address = address.location
+        reader = ObjectReader(client: client, meter: meter)
+    }
+
+    public var isRemote: Bool { true }
+
+    public func read(_ key: String, _ range: ByteRange) async throws -> Reply {
+        try await reader.read(try url(of: key), range)
+    }
+
+    public func stream(
+        _ key: String, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async throws -> Int {
+        try await reader.stream(try url(of: key), to: sink)
+    }
+
+    /// - Complexity: One request per thousand names.
+    public func list(_ prefix: String) async throws -> Listing {
+        let folder = try ObjectKey.folder(self.prefix, prefix)
+        var listing = Listing()
+        try await pages(folder, isDeep: false) { page in
+            listing.objects += page.objects
+            listing.folders += page.folders
+        }
+        return listing
+    }
+
+    public func listAll(_ prefix: String, _ page: ([Listing.Entry]) async throws -> Void) async throws {
+        let folder = try ObjectKey.folder(self.prefix, prefix)
+        try await pages(folder, isDeep: true) { found in
+            try await page(
+                found.objects.map { entry in
+                    var entry = entry
+                    entry.name = ObjectKey.join(prefix, entry.name)
+                    return entry
+                })
+        }
+    }
+
+    /// Asks for one page of a listing after the other (JSON API, Objects: list).
+    private func pages(_ folder: String, isDeep: Bool, _ take: (Listing) async throws -> Void) async throws {
+        var token: String?
+        repeat {
+            var query = ["prefix=\(WebAddress.percentEncoded(folder))"]
+            if !isDeep { query.append("delimiter=%2F") }
+            if let token { query.append("pageToken=\(WebAddress.percentEncoded(token))") }
+            let url = try WebAddress("\(Self.host)/storage/v1/b/\(bucket)/o?" + query.joined(separator: "&"))
+            let json = try JSON(parsing: try await reader.page(url), at: url.text)
+            guard json.object != nil else { throw HarvestError.malformed("not a listing", at: url.text) }
+            try await take(Self.listing(json, folder: folder))
+            let next = json["nextPageToken"]?.string
+            guard next == nil || next != token else {
+                throw HarvestError.malformed("a listing that repeats itself", at: url.text)
+            }
+            token = next
+        } while token != nil
+    }
+
+    private static func listing(_ json: JSON, folder: String) -> Listing {
+        let objects = (json["items"]?.array ?? []).compactMap { item -> Listing.Entry? in
+            guard let key = item["name"]?.string, let name = ObjectKey.relative(key, to: folder) else { return nil }
+            let md5 = item["md5Hash"]?.string.flatMap(Self.hexadecimal).map { "md5:\($0)" }
+            return Listing.Entry(
+                name: name, bytes: item["size"]?.string.flatMap { Int($0) } ?? item["size"]?.int, checksum: md5)
+        }
+        let folders = (json["prefixes"]?.strings ?? []).compactMap { key in
+            key.hasSuffix("/") ? ObjectKey.relative(String(key.dropLast()), to: folder) : nil
+        }
+        return Listing(objects: objects, folders: folders)
+    }
+
+    /// The bytes of a base64 text, in hexadecimal.
+    private static func hexadecimal(ofBase64 text: String) -> String? {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        let digits = Array("0123456789abcdef")
+        var out = ""
+        var (bits, count) = (0, 0)
+        for byte in text.utf8 where byte != UInt8(ascii: "=") {
+            guard let value = alphabet.firstIndex(of: byte) else { return nil }
+            bits = (bits << 6 | value) & 0xFFFF
+            count += 6
+            if count >= 8 {
+                count -= 8
+                let octet = bits >> count & 0xFF
+                out += [digits[octet >> 4], digits[octet & 15]]
+            }
+        }
+        return out
+    }
+
+    private func url(of key: String) throws(HarvestError) -> WebAddress {
+        _ = try Key.components(of: key)
+        let whole = ObjectKey.join(prefix, key)
+        guard !whole.isEmpty else { throw .invalid("a bucket is not an object", at: address, next: "name a key in it") }
+        let path = whole.split(separator: "/", omittingEmptySubsequences: false)
+            .map { WebAddress.percentEncoded(String($0)) }.joined(separator: "/")
+        return try WebAddress("\(Self.host)/\(bucket)/\(path)")
+    }
+}

@@ -1,0 +1,259 @@
+import CCurl
+import Glibc
+import HarvestCore
+import Synchronization
+
+/// One thread that drives curl's multi handle: connections are kept and shared by all transfers.
+///
+/// Bytes are handled where they arrive, on this thread; nothing that runs here may block.
+final class CurlLoop: Sendable {
+    private struct Inbox {
+        var new: [Transfer] = []
+        var cancelled: [Transfer] = []
+        var isStopped = false
+    }
+
+    private let options: TransportOptions
+    private let inbox = Mutex(Inbox())
+    private nonisolated(unsafe) let multi: UnsafeMutableRawPointer
+    private nonisolated(unsafe) let connectTo: UnsafeMutablePointer<curl_slist>?
+    private let sweepInterval: Double
+
+    private static let initialized: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+
+    init(options: TransportOptions) {
+        precondition(Self.initialized, "libcurl does not start")
+        self.options = options
+        multi = curl_multi_init()
+        connectTo = options.connectTo.reduce(nil) { curl_slist_append($0, $1) }
+        let times = options.deadlines
+        sweepInterval = min(max(min(times.firstByte, times.idle, times.overall ?? times.idle) / 10, 0.005), 0.25)
+        var thread = pthread_t()
+        let code = pthread_create(
+            &thread, nil,
+            { me in
+                Unmanaged<CurlLoop>.fromOpaque(me!).takeRetainedValue().run()
+                return nil
+            }, Unmanaged.passRetained(self).toOpaque())
+        precondition(code == 0, "no thread for the network")
+        pthread_detach(thread)
+    }
+
+    deinit {
+        curl_multi_cleanup(multi)
+        curl_slist_free_all(connectTo)
+    }
+
+    /// Ends the thread, and with it every transfer.
+    func stop() {
+        inbox.withLock { $0.isStopped = true }
+        curl_multi_wakeup(multi)
+    }
+
+    /// Carries out one request. Cancelling the task ends the transfer at once.
+    func perform(_ request: TransferRequest) async -> TransferOutcome {
+        let transfer = Transfer(request, headerLimit: options.limits.headerBytes)
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                transfer.waiter = continuation
+                // A task cancelled before it comes here has had its handler run already.
+                let isTaken = inbox.withLock { inbox in
+                    if transfer.isCancelled || inbox.isStopped { return false }
+                    inbox.new.append(transfer)
+                    return true
+                }
+                if isTaken { curl_multi_wakeup(multi) } else { continuation.resume(returning: Self.cancelled) }
+            }
+        } onCancel: {
+            inbox.withLock {
+                transfer.isCancelled = true
+                $0.cancelled.append(transfer)
+            }
+            curl_multi_wakeup(multi)
+        }
+    }
+
+    private static let cancelled = TransferOutcome(failure: .cancelled)
+
+    // MARK: - On the thread
+
+    /// Transfers on their way, and handles to use again.
+    private struct Running {
+        var active: [ObjectIdentifier: Transfer] = [:]
+        var idle: [UnsafeMutableRawPointer] = []
+    }
+
+    private func run() {
+        var running = Running()
+        var nextSweep = Monotonic.now + sweepInterval
+        while true {
+            let mail = inbox.withLock { inbox in
+                defer { (inbox.new, inbox.cancelled) = ([], []) }
+                return inbox
+            }
+            for transfer in mail.new { start(transfer, &running) }
+            for transfer in mail.cancelled { finish(transfer, .cancelled, &running) }
+            if mail.isStopped { break }
+            perform(&running)
+            if Monotonic.now >= nextSweep {
+                sweep(&running)
+                nextSweep = Monotonic.now + sweepInterval
+            }
+            curl_multi_poll(multi, nil, 0, running.active.isEmpty ? 60_000 : Int32(sweepInterval * 1000 + 1), nil)
+        }
+        for transfer in running.active.values { finish(transfer, .cancelled, &running) }
+        for handle in running.idle { curl_easy_cleanup(handle) }
+    }
+
+    private func perform(_ running: inout Running) {
+        var count: Int32 = 0
+        var left: Int32 = 0
+        curl_multi_perform(multi, &count)
+        while let message = curl_multi_info_read(multi, &left) {
+            guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
+                let me = ccurl_private(handle)
+            else { continue }
+            let transfer = Unmanaged<Transfer>.fromOpaque(me).takeUnretainedValue()
+            let code = ccurl_result(message)
+            finish(transfer, code == CURLE_OK ? nil : .curl(code.rawValue, sentence(code, transfer)), &running)
+        }
+    }
+
+    private func sentence(_ code: CURLcode, _ transfer: Transfer) -> String {
+        let said = String(cString: transfer.message)
+        return said.isEmpty ? String(cString: curl_easy_strerror(code)) : said
+    }
+
+    /// Ends what is late.
+    private func sweep(_ running: inout Running) {
+        let now = Monotonic.now
+        let limits = options.deadlines
+        for transfer in running.active.values {
+            guard let handle = transfer.handle else { continue }
+            if let overall = limits.overall, now - transfer.started > overall {
+                finish(transfer, .late("no whole answer", overall), &running)
+            } else if !transfer.hasAnswered {
+                let sent = Double(ccurl_info_offset(handle, CURLINFO_PRETRANSFER_TIME_T)) * 1e-6  // 0: still connecting
+                if sent > 0, now - transfer.started - sent > limits.firstByte {
+                    finish(transfer, .late("no answer", limits.firstByte), &running)
+                }
+            } else if now - transfer.lastProgress > limits.idle {
+                finish(transfer, .late("the answer stalled: no byte", limits.idle), &running)
+            } else if now - transfer.window.start > limits.idle {
+                if transfer.received - transfer.window.received < limits.leastBytesPerIdleWindow {
+                    finish(transfer, .late("the answer drips: too few bytes", limits.idle), &running)
+                } else {
+                    transfer.window = (now, transfer.received)
+                }
+            }
+        }
+    }
+
+    private func finish(_ transfer: Transfer, _ failure: TransferFailure?, _ running: inout Running) {
+        guard let handle = transfer.handle, running.active.removeValue(forKey: ObjectIdentifier(transfer)) != nil else {
+            return
+        }
+        if let failure { transfer.fail(failure) }
+        let outcome = transfer.outcome()
+        curl_multi_remove_handle(multi, handle)
+        curl_easy_reset(handle)
+        running.idle.append(handle)
+        transfer.handle = nil
+        curl_slist_free_all(transfer.headerList)
+        transfer.waiter?.resume(returning: outcome)
+        transfer.waiter = nil
+    }
+
+    private func start(_ transfer: Transfer, _ running: inout Running) {
+        guard let handle = running.idle.popLast() ?? curl_easy_init() else {
+            transfer.waiter?.resume(returning: TransferOutcome(failure: .curl(CURLE_OUT_OF_MEMORY.rawValue, "no memory")))
+            return
+        }
+        transfer.handle = handle
+        running.active[ObjectIdentifier(transfer)] = transfer
+        configure(handle, for: transfer)
+        curl_multi_add_handle(multi, handle)
+    }
+
+    private func configure(_ handle: UnsafeMutableRawPointer, for transfer: Transfer) {
+        let numbers: [(CURLoption, Int)] = [
+            (CURLOPT_NOSIGNAL, 1), (CURLOPT_BUFFERSIZE, 512 << 10), (CURLOPT_PIPEWAIT, 1), (CURLOPT_TCP_KEEPALIVE, 1),
+            (CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS.rawValue)), (CURLOPT_SUPPRESS_CONNECT_HEADERS, 1),
+            (CURLOPT_FOLLOWLOCATION, 0), (CURLOPT_SSL_VERIFYPEER, 1), (CURLOPT_SSL_VERIFYHOST, 2),
+            (CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(options.deadlines.connect * 1000))),
+        ]
+        for (option, value) in numbers { _ = ccurl_long(handle, option, value) }
+        func set(_ option: CURLoption, _ text: String) { _ = text.withCString { ccurl_ptr(handle, option, $0) } }
+        set(CURLOPT_URL, transfer.request.address.text)
+        set(CURLOPT_PROTOCOLS_STR, "http,https")
+        set(CURLOPT_USERAGENT, options.userAgent)
+        if let file = options.certificateAuthority { set(CURLOPT_CAINFO, file) }
+        if let credentials = transfer.request.credentials { set(CURLOPT_USERPWD, credentials.percentDecoded) }
+        if transfer.request.decodesBody { set(CURLOPT_ACCEPT_ENCODING, "gzip") }
+        _ = ccurl_ptr(handle, CURLOPT_CONNECT_TO, connectTo)
+        _ = ccurl_ptr(handle, CURLOPT_ERRORBUFFER, transfer.message)
+        // What is decoded is still asked for plain: `decodesBody` only undoes what a server does unasked.
+        let lines = ["Accept-Encoding: identity"] + transfer.request.headers
+        transfer.headerList = lines.reduce(nil) { curl_slist_append($0, $1) }
+        _ = ccurl_ptr(handle, CURLOPT_HTTPHEADER, transfer.headerList)
+        let me = Unmanaged.passUnretained(transfer).toOpaque()  // `active` keeps it alive
+        _ = ccurl_ptr(handle, CURLOPT_PRIVATE, me)
+        setCallbacks(handle, me)
+    }
+
+    private func setCallbacks(_ handle: UnsafeMutableRawPointer, _ me: UnsafeMutableRawPointer) {
+        _ = ccurl_callback(
+            handle, CURLOPT_HEADERFUNCTION,
+            { bytes, size, count, me in
+                let transfer = Unmanaged<Transfer>.fromOpaque(me!).takeUnretainedValue()
+                return transfer.takeHeader(UnsafeRawBufferPointer(start: bytes, count: size * count)) ? size * count : 0
+            }, CURLOPT_HEADERDATA, me)
+        _ = ccurl_callback(
+            handle, CURLOPT_WRITEFUNCTION,
+            { bytes, size, count, me in
+                let transfer = Unmanaged<Transfer>.fromOpaque(me!).takeUnretainedValue()
+                return transfer.takeBody(UnsafeRawBufferPointer(start: bytes, count: size * count)) ? size * count : 0
+            }, CURLOPT_WRITEDATA, me)
+        _ = ccurl_prereq(
+            handle,
+            { me, peer, _, _, _ in
+                let transfer = Unmanaged<Transfer>.fromOpaque(me!).takeUnretainedValue()
+                guard transfer.request.mustBePublic, let peer else { return CURL_PREREQFUNC_OK }
+                let address = String(cString: peer)
+                guard NetworkAddress.isPrivate(literal: address) == true else { return CURL_PREREQFUNC_OK }
+                transfer.fail(.inside(address))
+                return CURL_PREREQFUNC_ABORT
+            }, me)
+    }
+}
+
+extension String {
+    /// With every valid `%XX` replaced by its byte.
+    var percentDecoded: String {
+        guard contains("%") else { return self }
+        let bytes = Array(utf8)
+        var out: [UInt8] = []
+        var index = 0
+        while index < bytes.count {
+            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count,
+                let high = Self.nibble(bytes[index + 1]), let low = Self.nibble(bytes[index + 2])
+            {
+                out.append(high << 4 | low)
+                index += 3
+            } else {
+                out.append(bytes[index])
+                index += 1
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    private static func nibble(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 0x30...0x39: byte - 0x30
+        case 0x41...0x46: byte - 0x37
+        case 0x61...0x66: byte - 0x57
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,161 @@
+import CCurl
+public import HarvestCore
+import Synchronization
+
+/// What a server answered, at last.
+struct HTTPResponse: Sendable {
+    var head: HTTPHead
+    var body: Bytes
+    /// The address that answered, after redirects.
+    var address: WebAddress
+    /// Bytes of body that came, kept or not.
+    var received: Int
+}
+
+/// One GET, redirects and retries included.
+struct HTTPGet: Sendable {
+    var address: WebAddress
+    /// The caller's headers: they stay with the origin of `address`.
+    var headers: [String: String] = [:]
+    /// `Name: value` lines of our own that go along on every hop: `Range`, `If-Range`.
+    var conditions: [String] = []
+    var decodesBody = false
+    /// Whether a failed attempt may be repeated: not where its bytes have been handed on already.
+    var isRepeatable = true
+    /// Whether to stop at a redirect whose target's fragment is a Neuroglancer state (`#!`): it exists nowhere else.
+    var stopsAtState = false
+    /// What to do with the body of the final answer.
+    var plan: @Sendable (HTTPHead) -> BodyPlan
+    /// Whether the body is as long as the head promised, where curl cannot tell.
+    var isWhole: @Sendable (HTTPHead, Int) -> Bool = { _, _ in true }
+}
+
+/// Gets bytes over HTTP: redirects, retries, deadlines and limits per host stand here, once for all that ask.
+///
+/// One client is one pool of connections and one set of limits; a program needs one. TLS is always verified. Proxies
+/// are taken from the variables curl reads (`https_proxy`, `http_proxy`, `all_proxy`, `no_proxy`).
+public final class HTTPClient: Sendable {
+    public let options: TransportOptions
+    let connectMap: ConnectMap
+    private let loop: CurlLoop
+    private let limiter: Limiter
+    private let budgets = Mutex<[WebAddress.Origin: RetryBudget]>([:])
+
+    /// - Throws: `.invalid` if an entry of `connectTo` is none.
+    public init(options: TransportOptions = TransportOptions()) throws(HarvestError) {
+        self.options = options
+        connectMap = try ConnectMap(options.connectTo)
+        loop = CurlLoop(options: options)
+        limiter = Limiter(options.limits)
+    }
+
+    deinit { loop.stop() }
+
+    /// Gets one answer. Statuses that say "later" are tried again; any other comes back as it is.
+    ///
+    /// - Throws: `.unavailable` once retries are spent, `.denied` for a redirect that policy refuses or a certificate
+    ///   that is not trusted, `CancellationError`.
+    func get(_ get: HTTPGet, meter: Meter) async throws -> HTTPResponse {
+        try Self.check(get.headers)
+        var retries = RetryPolicy(options.retry)
+        while true {
+            let attempt = try await attempt(get, meter: meter)
+            let origin = attempt.address.origin
+            let (event, retryAfter) = judge(attempt, get)
+            let action = budgets.withLock {
+                retries.record(
+                    event, random: .random(in: 0..<1),
+                    budget: &$0[origin, default: RetryBudget(capacity: options.retry.budget)], now: Monotonic.now)
+            }
+            switch action {
+            case .finish:
+                if let head = attempt.outcome.head {
+                    return HTTPResponse(
+                        head: head, body: attempt.outcome.body, address: attempt.address,
+                        received: attempt.outcome.received)
+                }
+                throw HarvestError(.failed, "an answer without a head", at: attempt.address.text)
+            case .retry(let seconds) where get.isRepeatable:
+                if let retryAfter, retryAfter > 0 { limiter.pause(origin, seconds: seconds) }
+                try await Task.sleep(for: .seconds(seconds))
+            case .retry, .giveUp: throw error(attempt, tries: retries.attempts)
+            }
+        }
+    }
+
+    /// One attempt: the outcome of its last hop, and where that was.
+    private struct Attempt {
+        var outcome: TransferOutcome
+        var address: WebAddress
+    }
+
+    /// Follows redirects until an answer is none.
+    private func attempt(_ get: HTTPGet, meter: Meter) async throws -> Attempt {
+        var redirects = RedirectPolicy(get.address, mapped: connectMap)
+        while true {
+            let outcome = try await hop(get, redirects, meter: meter)
+            redirects.answered(from: outcome.peer, throughProxy: options.usesProxy)
+            if case .cancelled = outcome.failure { throw CancellationError() }
+            guard outcome.failure == nil, let head = outcome.head, head.isRedirect, let location = head["location"] else {
+                return Attempt(outcome: outcome, address: redirects.current)
+            }
+            try redirects.follow(location)
+            if get.stopsAtState, redirects.current.fragment?.hasPrefix("!") == true {
+                return Attempt(outcome: outcome, address: redirects.current)
+            }
+        }
+    }
+
+    /// Sends one request and counts it.
+    private func hop(_ get: HTTPGet, _ redirects: RedirectPolicy, meter: Meter) async throws -> TransferOutcome {
+        var lines = get.conditions
+        if redirects.keepsHeaders { lines += get.headers.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" } }
+        let plan = get.plan
+        let request = TransferRequest(
+            address: redirects.current, headers: lines,
+            credentials: redirects.keepsHeaders ? redirects.first.credentials : nil, decodesBody: get.decodesBody,
+            mustBePublic: redirects.mustStayPublic && !options.usesProxy,
+            plan: { head in
+                let isPassed = head.isRedirect && head["location"] != nil || RetryPolicy.isRetried(status: head.status)
+                return isPassed ? .stop : plan(head)
+            })
+        return try await limiter.run(at: redirects.current.origin) {
+            try Task.checkCancellation()
+            meter.started()
+            let outcome = await loop.perform(request)
+            meter.ended(bytes: outcome.received)
+            return outcome
+        }
+    }
+
+    private func judge(_ attempt: Attempt, _ get: HTTPGet) -> (RetryPolicy.Event, retryAfter: Double?) {
+        if let failure = attempt.outcome.failure { return (failure.event, nil) }
+        guard let head = attempt.outcome.head else { return (.broke, nil) }
+        if RetryPolicy.isRetried(status: head.status) {
+            return (.refused(retryAfter: head.retryAfter), head.retryAfter)
+        }
+        return (get.isWhole(head, attempt.outcome.received) ? .answered : .broke, nil)
+    }
+
+    private func error(_ attempt: Attempt, tries: Int) -> any Error {
+        let place = attempt.address.text.displayed(limit: 500)
+        if let failure = attempt.outcome.failure { return failure.error(at: place) }
+        let times = tries == 1 ? "" : " after \(tries) tries"
+        guard let head = attempt.outcome.head, RetryPolicy.isRetried(status: head.status) else {
+            return HarvestError(.unavailable, "the answer was cut short\(times)", at: place, next: "try again later")
+        }
+        let said = head.status == 429 ? "too many requests" : "the server fails"
+        return HarvestError(
+            .unavailable, "\(said) (HTTP \(head.status))\(times)", at: place, next: "try again later",
+            retryAfter: head.retryAfter)
+    }
+
+    /// A header that smuggles a line would be another header.
+    private static func check(_ headers: [String: String]) throws(HarvestError) {
+        for (name, value) in headers {
+            let isName = !name.isEmpty && name.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x3A }
+            let isValue = value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
+            guard isName, isValue else { throw .invalid("\"\(name.displayed(limit: 60))\" is not a header") }
+        }
+    }
+}

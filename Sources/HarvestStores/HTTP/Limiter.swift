@@ -1,0 +1,108 @@
+import Synchronization
+
+/// Lets so many requests at a time, and so many a second, go to each origin, first come first served.
+final class Limiter: Sendable {
+    private struct Gate {
+        var running = 0
+        /// Tickets in the order in which they came; one whose task was cancelled has no waiter any more.
+        var queue: [UInt64] = []
+        var head = 0
+        var waiters: [UInt64: CheckedContinuation<Bool, Never>] = [:]
+        /// When the next request may start.
+        var nextStart = 0.0
+
+        mutating func next() -> CheckedContinuation<Bool, Never>? {
+            while head < queue.count {
+                let ticket = queue[head]
+                head += 1
+                if let waiter = waiters.removeValue(forKey: ticket) { return waiter }
+            }
+            (queue, head) = ([], 0)
+            return nil
+        }
+    }
+
+    private struct State {
+        var gates: [WebAddress.Origin: Gate] = [:]
+        var tickets: UInt64 = 0
+        var cancelled: Set<UInt64> = []
+    }
+
+    private let limits: TransportOptions.Limits
+    private let state = Mutex(State())
+
+    init(_ limits: TransportOptions.Limits) { self.limits = limits }
+
+    /// Runs `body` once the origin can bear another request.
+    func run<R: Sendable>(at origin: WebAddress.Origin, _ body: () async throws -> R) async throws -> R {
+        try await enter(origin)
+        defer { leave(origin) }
+        let delay = delay(at: origin)
+        if delay > 0 { try await Task.sleep(for: .seconds(delay)) }
+        return try await body()
+    }
+
+    /// Lets nothing start at `origin` for `seconds`: it said "later" to one, and means all.
+    func pause(_ origin: WebAddress.Origin, seconds: Double) {
+        state.withLock {
+            let until = Monotonic.now + seconds
+            $0.gates[origin, default: Gate()].nextStart = max(until, $0.gates[origin]?.nextStart ?? 0)
+        }
+    }
+
+    private func enter(_ origin: WebAddress.Origin) async throws {
+        let ticket = state.withLock { state in
+            state.tickets += 1
+            return state.tickets
+        }
+        let isAdmitted = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let answer: Bool? = state.withLock { state in
+                    if state.cancelled.remove(ticket) != nil { return false }
+                    var gate = state.gates[origin] ?? Gate()
+                    defer { state.gates[origin] = gate }
+                    if gate.running < max(1, limits.concurrentRequests) {
+                        gate.running += 1
+                        return true
+                    }
+                    gate.queue.append(ticket)
+                    gate.waiters[ticket] = continuation
+                    return nil
+                }
+                if let answer { continuation.resume(returning: answer) }
+            }
+        } onCancel: {
+            let waiter = state.withLock { state in
+                let waiter = state.gates[origin]?.waiters.removeValue(forKey: ticket)
+                if waiter == nil { state.cancelled.insert(ticket) }
+                return waiter
+            }
+            waiter?.resume(returning: false)
+        }
+        // A cancellation that came after admission leaves its mark behind; take it away.
+        _ = state.withLock { $0.cancelled.remove(ticket) }
+        guard isAdmitted else { throw CancellationError() }
+    }
+
+    private func leave(_ origin: WebAddress.Origin) {
+        let next = state.withLock { state -> CheckedContinuation<Bool, Never>? in
+            guard var gate = state.gates[origin] else { return nil }
+            defer { state.gates[origin] = gate }
+            let next = gate.next()
+            if next == nil { gate.running -= 1 }
+            return next
+        }
+        next?.resume(returning: true)
+    }
+
+    private func delay(at origin: WebAddress.Origin) -> Double {
+        state.withLock { state in
+            var gate = state.gates[origin] ?? Gate()
+            defer { state.gates[origin] = gate }
+            let now = Monotonic.now
+            let start = max(now, gate.nextStart)
+            if let rate = limits.requestsPerSecond, rate > 0 { gate.nextStart = start + 1 / rate }
+            return start - now
+        }
+    }
+}

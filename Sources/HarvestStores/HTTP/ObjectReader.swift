@@ -1,0 +1,240 @@
+import HarvestCore
+import Synchronization
+
+/// What tells one version of an object from another.
+struct Validator: Sendable, Equatable {
+    /// A strong entity tag, quotes included; a weak one says nothing about bytes.
+    var tag: String?
+    var modified: String?
+    var total: Int?
+
+    init(tag: String? = nil, modified: String? = nil, total: Int? = nil) {
+        self.tag = tag.flatMap { $0.hasPrefix("\"") ? $0 : nil }
+        self.modified = modified
+        self.total = total
+    }
+
+    /// Whether `other` can be the same bytes, by what both of them say.
+    func agrees(with other: Validator) -> Bool {
+        if let total, let theirs = other.total, total != theirs { return false }
+        if let tag, let theirs = other.tag { return tag == theirs }
+        if let modified, let theirs = other.modified { return modified == theirs }
+        return true
+    }
+
+    /// This, with what only `other` says.
+    func completed(by other: Validator) -> Validator {
+        var copy = self
+        copy.tag = tag ?? other.tag
+        copy.modified = modified ?? other.modified
+        copy.total = total ?? other.total
+        return copy
+    }
+
+    var display: String {
+        let parts = [tag.map { "ETag \($0)" }, modified.map { "of \($0)" }, total.map { "\($0) bytes" }]
+        return parts.compactMap(\.self).joined(separator: ", ")
+    }
+}
+
+/// Reads objects and ranges of them over HTTP, and believes a server nothing that can be checked.
+///
+/// HTTP, S3 and GCS stores share it: they differ in addresses and listings only.
+final class ObjectReader: Sendable {
+    private struct State {
+        var validators: [WebAddress: Validator] = [:]
+        /// The last object that had to be taken whole because its server ignores ranges.
+        var whole: (address: WebAddress, bytes: Bytes)?
+    }
+
+    let client: HTTPClient
+    let meter: Meter
+    private let state = Mutex(State())
+
+    init(client: HTTPClient, meter: Meter) {
+        self.client = client
+        self.meter = meter
+    }
+
+    /// Reads part of the object at `address`, in one request where the server knows ranges.
+    func read(_ address: WebAddress, _ range: ByteRange) async throws -> Reply {
+        guard let line = try Self.line(of: range) else {
+            if case .bytes(let empty) = range { return Reply(bytes: .empty, offset: empty.lowerBound, total: nil) }
+            guard case .tail = range else { return try await readWhole(address) }
+            return Reply(bytes: .empty, offset: 0, total: nil)
+        }
+        if let kept = state.withLock({ $0.whole?.address == address ? $0.whole?.bytes : nil }) {
+            return Self.cut(kept, range)
+        }
+        let limits = client.options.limits
+        var get = HTTPGet(address: address) { head in
+            switch head.status {
+            case 206: RangeAnswer.plan(head, range)
+            case 200: RangeAnswer.planUnranged(head, range, limit: limits.unrangedBytes)
+            default: .window(skip: 0, count: 64 << 10)
+            }
+        }
+        get.conditions = ["Range: \(line)"]
+        if let tag = validator(of: address)?.tag { get.conditions.append("If-Range: \(tag)") }
+        get.isWhole = { head, received in
+            guard head.status == 206, case .success(let content) = RangeAnswer.content(head, range) else { return true }
+            return content.range?.count == received
+        }
+        let response = try await client.get(get, meter: meter)
+        return try reply(response, address, range)
+    }
+
+    /// The first validator seen, so that a caller can pin its own work to it.
+    func validator(of address: WebAddress) -> Validator? { state.withLock { $0.validators[address] } }
+
+    /// Hands the whole object on, piece by piece, once.
+    ///
+    /// - Returns: Its length as it came.
+    /// - Throws: As ``read(_:_:)``; nothing is repeated, because bytes were handed on.
+    func stream(
+        _ address: WebAddress, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async throws -> Int {
+        var get = HTTPGet(address: address) { head in
+            head.status == 200 && head.contentEncoding == nil ? .stream(sink) : .window(skip: 0, count: 64 << 10)
+        }
+        get.isRepeatable = false
+        let response = try await client.get(get, meter: meter)
+        try checkStatus(response, address, expected: [200])
+        try checkData(response, address)
+        try pin(address, Self.validator(of: response.head, total: response.received))
+        return response.received
+    }
+
+    /// A page of a listing.
+    func page(_ address: WebAddress) async throws -> Bytes {
+        let limit = client.options.limits.pageBytes
+        var get = HTTPGet(address: address) { _ in .collect(atMost: limit) }
+        get.decodesBody = true
+        let response = try await client.get(get, meter: meter)
+        try checkStatus(response, address, expected: [200])
+        return response.body
+    }
+
+    private func readWhole(_ address: WebAddress) async throws -> Reply {
+        let limit = client.options.limits.objectBytes
+        var get = HTTPGet(address: address) { head in
+            head.status == 200 ? .collect(atMost: limit) : .window(skip: 0, count: 64 << 10)
+        }
+        get.decodesBody = true
+        let response = try await client.get(get, meter: meter)
+        try checkStatus(response, address, expected: [200])
+        try checkData(response, address, isDecoded: true)
+        // Of an encoded body the length on the wire is not the object's.
+        let total = response.head.contentEncoding == nil ? response.body.count : nil
+        try pin(address, Self.validator(of: response.head, total: total), remembers: false)
+        return Reply(bytes: response.body, offset: 0, total: response.body.count)
+    }
+
+    /// Turns an answer to a range request into a reply.
+    private func reply(_ response: HTTPResponse, _ address: WebAddress, _ range: ByteRange) throws -> Reply {
+        let head = response.head
+        if head.status == 416 { return try unsatisfied(head, address, range) }
+        try checkStatus(response, address, expected: [200, 206])
+        try checkData(response, address)
+        if head.status == 206 {
+            let content = try RangeAnswer.content(head, range).get(at: address)
+            guard let found = content.range, found.count == response.body.count else {
+                throw HarvestError.malformed("the answer is not as long as its range", at: address.text)
+            }
+            try pin(address, Self.validator(of: head, total: content.total))
+            return Reply(bytes: response.body, offset: found.lowerBound, total: content.total)
+        }
+        try pin(address, Self.validator(of: head, total: head.contentLength))
+        switch RangeAnswer.planUnranged(head, range, limit: client.options.limits.unrangedBytes) {
+        case .collect: return keep(response.body, address, range)
+        case .window(let skip, _):
+            return Reply(bytes: response.body, offset: skip, total: head.contentLength)
+        case .stop, .stream:
+            throw HarvestError.unsupported(
+                "the server ignores ranges and the object is large", at: address.text, next: "fetch it whole first")
+        }
+    }
+
+    /// The range starts past the end: no bytes, and the length.
+    private func unsatisfied(_ head: HTTPHead, _ address: WebAddress, _ range: ByteRange) throws -> Reply {
+        let total = head["content-range"].flatMap(ContentRange.init)?.total
+        if let total { try pin(address, Self.validator(of: head, total: total)) }
+        switch range {
+        case .bytes(let wanted):
+            guard total.map({ wanted.lowerBound >= $0 }) ?? true else {
+                throw HarvestError.malformed("the server refuses a range that it holds (HTTP 416)", at: address.text)
+            }
+            return Reply(bytes: .empty, offset: wanted.lowerBound, total: total)
+        case .tail, .whole: return Reply(bytes: .empty, offset: total ?? 0, total: total)
+        }
+    }
+
+    private func keep(_ bytes: Bytes, _ address: WebAddress, _ range: ByteRange) -> Reply {
+        state.withLock { $0.whole = (address, bytes) }
+        return Self.cut(bytes, range)
+    }
+
+    /// Remembers the first validator, and refuses any other.
+    ///
+    /// - Parameter remembers: Not for objects read whole: there may be millions of chunks.
+    private func pin(_ address: WebAddress, _ new: Validator, remembers: Bool = true) throws(HarvestError) {
+        let first: Validator? = state.withLock { state in
+            guard let first = state.validators[address] else {
+                if remembers { state.validators[address] = new }
+                return nil
+            }
+            guard first.agrees(with: new) else { return first }
+            state.validators[address] = first.completed(by: new)
+            return nil
+        }
+        if let first {
+            throw HarvestError(
+                .changed, "the object changed while it was read: first \(first.display), now \(new.display)",
+                at: address.text, next: "run the command again")
+        }
+    }
+
+    private static func validator(of head: HTTPHead, total: Int?) -> Validator {
+        Validator(tag: head["etag"], modified: head["last-modified"], total: total)
+    }
+
+    /// The value of a `Range` header; `nil` where there is nothing to ask for, or all.
+    private static func line(of range: ByteRange) throws(HarvestError) -> String? {
+        switch range {
+        case .whole: return nil
+        case .bytes(let wanted):
+            guard wanted.lowerBound >= 0 else { throw .invalid("a range that starts before the first byte") }
+            return wanted.isEmpty ? nil : "bytes=\(wanted.lowerBound)-\(wanted.upperBound - 1)"
+        case .tail(let count):
+            guard count >= 0 else { throw .invalid("a tail of \(count) bytes") }
+            return count == 0 ? nil : "bytes=-\(count)"
+        }
+    }
+
+    private static func cut(_ bytes: Bytes, _ range: ByteRange) -> Reply {
+        let found = range.clamped(to: bytes.count)
+        return Reply(
+            bytes: bytes.slice(found) ?? .empty, offset: found.isEmpty ? range.start ?? bytes.count : found.lowerBound,
+            total: bytes.count)
+    }
+}
+
+extension ByteRange {
+    /// What there is of it in an object of `total` bytes.
+    func clamped(to total: Int) -> Range<Int> {
+        switch self {
+        case .whole: 0..<total
+        case .bytes(let wanted): min(wanted.lowerBound, total)..<min(wanted.upperBound, total)
+        case .tail(let count): max(0, total - max(0, count))..<total
+        }
+    }
+
+    /// Where it starts, if that does not depend on the object's length.
+    var start: Int? {
+        switch self {
+        case .whole: 0
+        case .bytes(let wanted): wanted.lowerBound
+        case .tail: nil
+        }
+    }
+}

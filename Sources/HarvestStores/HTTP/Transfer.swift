@@ -1,0 +1,160 @@
+import CCurl
+import Glibc
+import HarvestCore
+
+/// What to do with a body, decided once its head is known.
+enum BodyPlan {
+    /// Keep all of it; longer than this is an error.
+    case collect(atMost: Int)
+    /// Keep these bytes and hang up.
+    case window(skip: Int, count: Int)
+    /// Hand each piece on.
+    case stream(@Sendable (UnsafeRawBufferPointer) throws -> Void)
+    /// None of it is of use.
+    case stop
+}
+
+/// One request to one address, without redirects and retries.
+struct TransferRequest: Sendable {
+    var address: WebAddress
+    /// `Name: value` lines.
+    var headers: [String] = []
+    /// `user:password`, percent-encoded as in the address.
+    var credentials: String?
+    /// Whether a `Content-Encoding` is undone; never for ranges.
+    var decodesBody = false
+    /// Whether to end before anything is sent where the name turns out to be an address inside.
+    var mustBePublic = false
+    var plan: @Sendable (HTTPHead) -> BodyPlan
+}
+
+/// How a transfer ended.
+struct TransferOutcome: Sendable {
+    var head: HTTPHead?
+    var body = Bytes.empty
+    /// Bytes of body that came, kept or not.
+    var received = 0
+    /// The numeric address that answered.
+    var peer: String?
+    var failure: TransferFailure?
+}
+
+/// A transfer on its way. Belongs to the loop's thread once submitted, but for `isCancelled` (the inbox's).
+final class Transfer: @unchecked Sendable {
+    let request: TransferRequest
+    var waiter: CheckedContinuation<TransferOutcome, Never>?
+    var isCancelled = false
+    var handle: UnsafeMutableRawPointer?
+    var headerList: UnsafeMutablePointer<curl_slist>?
+    let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
+
+    private let headerLimit: Int
+    private var parser = HeadParser()
+    private var plan = BodyPlan.stop
+    private var body = BodyBuffer()
+    private(set) var received = 0
+    private(set) var failure: TransferFailure?
+    /// Everything wanted is here; how the transfer ends no longer matters.
+    private(set) var isSatisfied = false
+
+    let started = Monotonic.now
+    private(set) var lastProgress = Monotonic.now
+    private(set) var hasAnswered = false
+    /// For the drip check: when the current window began, and what had come by then.
+    var window: (start: Double, received: Int) = (Monotonic.now, 0)
+
+    /// A rest shorter than this is read to the end, to keep the connection.
+    private static let drained = 64 << 10
+
+    init(_ request: TransferRequest, headerLimit: Int) {
+        self.request = request
+        self.headerLimit = headerLimit
+        message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+    }
+
+    deinit { message.deallocate() }
+
+    /// Takes a header line; `false` ends the transfer.
+    func takeHeader(_ line: UnsafeRawBufferPointer) -> Bool {
+        hasAnswered = true
+        lastProgress = Monotonic.now
+        let hadHead = parser.head != nil
+        guard parser.take(line, limit: headerLimit) else {
+            failure = .headersTooLong(headerLimit)
+            return false
+        }
+        guard !hadHead, let head = parser.head else { return true }
+        window = (lastProgress, 0)
+        plan = request.plan(head)
+        let length = head.contentLength
+        switch plan {
+        case .collect(let limit):
+            if let length, length > limit {
+                failure = .tooLong(limit)
+                return false
+            }
+            if let length { body.expect(length) }
+        case .window(let skip, let count):
+            if let length { body.expect(min(count, max(0, length - skip))) }
+        case .stream: break
+        case .stop:
+            isSatisfied = true
+            return length.map { $0 <= Self.drained } ?? false
+        }
+        return true
+    }
+
+    /// Takes a piece of the body; `false` ends the transfer.
+    func takeBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let before = received
+        received += bytes.count
+        lastProgress = Monotonic.now
+        switch plan {
+        case .collect(let limit):
+            guard body.count + bytes.count <= limit else {
+                failure = .tooLong(limit)
+                return false
+            }
+            body.append(bytes)
+        case .window(let skip, let count):
+            let first = min(max(0, skip - before), bytes.count)
+            let last = min(bytes.count, first + count - body.count)
+            body.append(UnsafeRawBufferPointer(rebasing: bytes[first..<last]))
+            if body.count == count { return satisfied() }
+        case .stream(let sink):
+            do { try sink(bytes) } catch {
+                failure = .refused(error)
+                return false
+            }
+        case .stop: return satisfied()
+        }
+        return true
+    }
+
+    func fail(_ failure: TransferFailure) { if self.failure == nil { self.failure = failure } }
+
+    /// The outcome, once; takes the body's memory.
+    func outcome() -> TransferOutcome {
+        var outcome = TransferOutcome(head: parser.head, received: received, failure: isSatisfied ? nil : failure)
+        outcome.body = body.take()
+        if let handle, let peer = ccurl_info_string(handle, CURLINFO_PRIMARY_IP) { outcome.peer = String(cString: peer) }
+        return outcome
+    }
+
+    /// All that was wanted has come: go on only where the rest is short.
+    private func satisfied() -> Bool {
+        isSatisfied = true
+        guard let length = parser.head?.contentLength else { return false }
+        return length - received <= Self.drained
+    }
+}
+
+/// A clock that no one sets.
+enum Monotonic {
+    /// Seconds since some fixed moment.
+    static var now: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
+}

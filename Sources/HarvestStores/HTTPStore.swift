@@ -1,0 +1,38 @@
+public import HarvestCore
+
+/// Objects of a web server, read by range.
+///
+/// The empty key is the address itself; other keys are components below it. A server that ignores ranges is read as
+/// far as that is cheap (small objects, starts of large ones), else refused.
+public struct HTTPStore: Store {
+    public let address: String
+    private let root: WebAddress
+    private let reader: ObjectReader
+
+    /// - Throws: `.invalid` if `url` is no `http` or `https` address.
+    public init(_ url: String, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
+        root = try WebAddress(url)
+        address = root.display
+        reader = ObjectReader(client: client, meter: meter)
+    }
+
+    public var isRemote: Bool { true }
+
+    public func read(_ key: String, _ range: ByteRange) async throws -> Reply {
+        try await reader.read(try root.appending(try Key.components(of: key)), range)
+    }
+
+    /// Web servers have no listing that could be relied on.
+    public func list(_ prefix: String) async throws -> Listing {
+        throw HarvestError.unsupported(
+            "a web server does not list what it holds", at: address, next: "give the address of the file itself")
+    }
+}
+
+extension HTTPStore: StreamingStore {
+    public func stream(
+        _ key: String, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async throws -> Int {
+        try await reader.stream(try root.appending(try Key.components(of: key)), to: sink)
+    }
+}

@@ -1,0 +1,94 @@
+import HarvestCore
+import HarvestMarkup
+
+/// One page of ListObjectsV2 (Amazon S3 API reference, 2006-03-01).
+struct S3Listing {
+    /// Names below the folder that was asked for.
+    var listing = Listing()
+    /// Where the next page goes on; `nil` on the last.
+    var next: String?
+
+    /// - Throws: `.malformed` for anything but a `ListBucketResult`.
+    init(_ body: Bytes, folder: String, at place: String) throws {
+        let root = try XMLDocument.parse(bytes: body, at: place)
+        guard root.name == "ListBucketResult" else {
+            throw HarvestError.malformed("not a listing but <\(root.name.displayed(limit: 40))>", at: place)
+        }
+        let isEncoded = root.child("EncodingType")?.text == "url"
+        func name(_ node: MarkupNode?) -> String? {
+            guard let text = node?.text else { return nil }
+            return isEncoded ? text.formDecoded : text
+        }
+        for child in root.children {
+            if child.name == "Contents", let key = name(child.child("Key")),
+                let rest = ObjectKey.relative(key, to: folder)
+            {
+                let tag = child.child("ETag")?.text.filter { $0 != "\"" }
+                listing.objects.append(
+                    Listing.Entry(
+                        name: rest, bytes: child.child("Size").flatMap { Int($0.text) }, checksum: tag.map { "etag:\($0)" }))
+            } else if child.name == "CommonPrefixes", let key = name(child.child("Prefix")), key.hasSuffix("/"),
+                let rest = ObjectKey.relative(String(key.dropLast()), to: folder)
+            {
+                listing.folders.append(rest)
+            }
+        }
+        next = root.child("IsTruncated")?.text == "true" ? root.child("NextContinuationToken")?.text : nil
+    }
+}
+
+/// What S3 says about a request it did not carry out.
+struct S3Error {
+    var code: String?
+    /// The region that the bucket is in.
+    var region: String?
+
+    init(_ status: UnexpectedStatus, at place: String?) {
+        let root = try? XMLDocument.parse(bytes: status.body, at: place)
+        code = root?.first("Code")?.text
+        region = status.head["x-amz-bucket-region"] ?? root?.first("Region")?.text
+        if region == nil, let endpoint = root?.first("Endpoint")?.text { region = Self.region(ofHost: endpoint) }
+        if let found = region, !Self.isRegion(found) { region = nil }
+    }
+
+    /// The same error, said with S3's own code.
+    func explaining(_ error: HarvestError, bucket: String) -> HarvestError {
+        guard let code else { return error }
+        var copy = error
+        copy.message =
+            switch code {
+            case "NoSuchBucket": "there is no bucket \"\(bucket)\""
+            case "NoSuchKey": "nothing is there (NoSuchKey)"
+            case "AccessDenied": "the bucket does not hand it out to everyone (AccessDenied)"
+            default: "\(error.message): \(code.displayed(limit: 60))"
+            }
+        return copy
+    }
+
+    /// `us-west-2` of `bucket.s3.us-west-2.amazonaws.com` and `bucket.s3-us-west-2.amazonaws.com`.
+    private static func region(ofHost host: String) -> String? {
+        guard host.hasSuffix(".amazonaws.com"), let start = host.lastRange(of: "s3") else { return nil }
+        let middle = host[start.upperBound...].dropLast(".amazonaws.com".count).drop { $0 == "." || $0 == "-" }
+        return middle.isEmpty ? nil : String(middle)
+    }
+
+    /// It becomes part of a host's name.
+    private static func isRegion(_ text: String) -> Bool {
+        (1...32).contains(text.utf8.count)
+            && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
+    }
+}
+
+extension MarkupNode {
+    /// The first child of this name.
+    fileprivate func child(_ name: String) -> MarkupNode? { children.first { $0.name == name } }
+}
+
+extension String {
+    /// As forms encode: `+` is a space, `%XX` a byte.
+    fileprivate var formDecoded: String {
+        String(decoding: utf8.map { $0 == UInt8(ascii: "+") ? 0x20 : $0 }, as: UTF8.self).percentDecoded
+    }
+
+    fileprivate func lastRange(of text: String) -> Range<Index>? { ranges(of: text).last }
+}

@@ -1,0 +1,116 @@
+public import HarvestCore
+import Synchronization
+
+/// A bucket of Amazon S3, or a prefix in one, read anonymously.
+///
+/// Requests go to the bucket's own host; where S3 says that it lives in another region, they go there from then on.
+public final class S3Store: WalkingStore, StreamingStore {
+    public let address: String
+    private let bucket: String
+    private let prefix: String
+    private let reader: ObjectReader
+    private let region = Mutex<String?>(nil)
+
+    /// - Parameter address: `s3://bucket/prefix`.
+    /// - Throws: `.invalid` if it is none.
+    public init(_ address: Address, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
+        (bucket, prefix) = try ObjectKey.split(address, scheme: "s3")
+        self.address = address.location
+        reader = ObjectReader(client: client, meter: meter)
+    }
+
+    public var isRemote: Bool { true }
+
+    public func read(_ key: String, _ range: ByteRange) async throws -> Reply {
+        _ = try Key.components(of: key)
+        return try await inRegion { try await reader.read(try url(of: key), range) }
+    }
+
+    public func stream(
+        _ key: String, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async throws -> Int {
+        _ = try Key.components(of: key)
+        return try await inRegion { try await reader.stream(try url(of: key), to: sink) }
+    }
+
+    /// - Complexity: One request per thousand names.
+    public func list(_ prefix: String) async throws -> Listing {
+        let folder = try ObjectKey.folder(self.prefix, prefix)
+        var listing = Listing()
+        try await pages(folder, isDeep: false) { page in
+            listing.objects += page.objects
+            listing.folders += page.folders
+        }
+        return listing
+    }
+
+    public func listAll(_ prefix: String, _ page: ([Listing.Entry]) async throws -> Void) async throws {
+        let folder = try ObjectKey.folder(self.prefix, prefix)
+        try await pages(folder, isDeep: true) { found in
+            try await page(
+                found.objects.map { entry in
+                    var entry = entry
+                    entry.name = ObjectKey.join(prefix, entry.name)
+                    return entry
+                })
+        }
+    }
+
+    /// Asks for one page of a listing after the other.
+    private func pages(_ folder: String, isDeep: Bool, _ take: (Listing) async throws -> Void) async throws {
+        var token: String?
+        repeat {
+            var query = ["list-type=2", "encoding-type=url", "prefix=\(WebAddress.percentEncoded(folder))"]
+            if !isDeep { query.append("delimiter=%2F") }
+            if let token { query.append("continuation-token=\(WebAddress.percentEncoded(token))") }
+            let line = query.joined(separator: "&")
+            let (body, place) = try await inRegion {
+                let url = try WebAddress(root(withBucket: "/") + "?" + line)
+                return (try await reader.page(url), url.text)
+            }
+            let page = try S3Listing(body, folder: folder, at: place)
+            try await take(page.listing)
+            guard page.next == nil || page.next != token else {
+                throw HarvestError.malformed("a listing that repeats itself", at: place)
+            }
+            token = page.next
+        } while token != nil
+    }
+
+    // MARK: - Where it lives
+
+    /// `https://bucket.s3.amazonaws.com`; a name with dots does not fit the certificate and goes into the path.
+    private func root(withBucket slash: String) -> String {
+        let host = region.withLock { $0.map { "s3.\($0).amazonaws.com" } ?? "s3.amazonaws.com" }
+        let isPlain = !bucket.contains(".") && !bucket.contains("_") && bucket == bucket.lowercased()
+        return isPlain ? "https://\(bucket).\(host)\(slash)" : "https://\(host)/\(bucket)\(slash)"
+    }
+
+    private func url(of key: String) throws(HarvestError) -> WebAddress {
+        let whole = ObjectKey.join(prefix, key)
+        guard !whole.isEmpty else { throw .invalid("a bucket is not an object", at: address, next: "name a key in it") }
+        let path = whole.split(separator: "/", omittingEmptySubsequences: false)
+            .map { WebAddress.percentEncoded(String($0)) }.joined(separator: "/")
+        return try WebAddress(root(withBucket: "/") + path)
+    }
+
+    /// Runs `body`, and once more if S3 says that the bucket lives in another region.
+    private func inRegion<R: Sendable>(_ body: () async throws -> R) async throws -> R {
+        do { return try await body() } catch let error as HarvestError {
+            guard let status = error.underlying as? UnexpectedStatus else { throw error }
+            let answer = S3Error(status, at: error.place)
+            guard status.head.status == 301 || status.head.status == 400, let found = answer.region else {
+                throw answer.explaining(error, bucket: bucket)
+            }
+            let isNew = region.withLock { known in
+                defer { known = found }
+                return known != found
+            }
+            guard isNew else { throw error }
+            do { return try await body() } catch let error as HarvestError {
+                guard let status = error.underlying as? UnexpectedStatus else { throw error }
+                throw S3Error(status, at: error.place).explaining(error, bucket: bucket)
+            }
+        }
+    }
+}
