@@ -178,7 +178,7 @@ final class CurlLoop: Sendable {
     private func configure(_ handle: UnsafeMutableRawPointer, for transfer: Transfer) {
         let numbers: [(CURLoption, Int)] = [
             (CURLOPT_NOSIGNAL, 1), (CURLOPT_BUFFERSIZE, 512 << 10), (CURLOPT_PIPEWAIT, 1), (CURLOPT_TCP_KEEPALIVE, 1),
-            (CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS.rawValue)), (CURLOPT_SUPPRESS_CONNECT_HEADERS, 1),
+            (CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS)), (CURLOPT_SUPPRESS_CONNECT_HEADERS, 1),
             (CURLOPT_FOLLOWLOCATION, 0), (CURLOPT_SSL_VERIFYPEER, 1), (CURLOPT_SSL_VERIFYHOST, 2),
             (CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(options.deadlines.connect * 1000))),
         ]

@@ -66,7 +66,7 @@ enum TransferFailure: Error, Sendable {
                 .unavailable, "the host's name does not resolve: \(message)", at: place,
                 next: "check the spelling and the network", underlying: underlying)
         case CURLE_WEIRD_SERVER_REPLY.rawValue, CURLE_UNSUPPORTED_PROTOCOL.rawValue,
-            CURLE_BAD_CONTENT_ENCODING.rawValue, CURLE_TOO_LARGE.rawValue:
+            CURLE_BAD_CONTENT_ENCODING.rawValue:
             HarvestError(.malformed, "not an answer HTTP allows: \(message)", at: place, underlying: underlying)
         default:
             HarvestError(
