@@ -28,9 +28,14 @@ public struct Download: Sendable {
     ) async throws -> Int {
         let part = try PartFile(path)
         let count: Int
-        if let first = try await firstSegment(key, of: store) {
-            count = try await fetchRanges(key, of: store, first: first, into: part, progress)
-        } else {
+        do {
+            if let first = try await firstSegment(key, of: store) {
+                count = try await fetchRanges(key, of: store, first: first, into: part, progress)
+            } else {
+                count = try await stream(key, of: store, into: part, progress)
+            }
+        } catch let error as HarvestError where error.kind == .unsupported && store is any StreamingStore {
+            // A server that ignores ranges gives the start of an object all the same.
             count = try await stream(key, of: store, into: part, progress)
         }
         try await BlockingThreads.shared.run { try part.publish(count: count) }
@@ -39,14 +44,10 @@ public struct Download: Sendable {
 
     /// The first range, which tells the length as well; `nil` where the object can only be had in one piece.
     private func firstSegment(_ key: String, of store: any Store) async throws -> (bytes: Bytes, total: Int)? {
-        do {
-            let reply = try await store.read(key, .bytes(0..<segment))
-            if let total = reply.total, reply.bytes.count == min(segment, total) { return (reply.bytes, total) }
-            if reply.total == nil, store is any StreamingStore { return nil }
-            throw HarvestError.malformed("the server does not say how long the object is", at: store.address)
-        } catch let error as HarvestError where error.kind == .unsupported && store is any StreamingStore {
-            return nil
-        }
+        let reply = try await store.read(key, .bytes(0..<segment))
+        if let total = reply.total, reply.bytes.count == min(segment, total) { return (reply.bytes, total) }
+        if reply.total == nil, store is any StreamingStore { return nil }
+        throw HarvestError.malformed("the server does not say how long the object is", at: store.address)
     }
 
     private func fetchRanges(
@@ -80,7 +81,6 @@ public struct Download: Sendable {
         _ range: Range<Int>, of key: String, in store: any Store, total: Int, into part: PartFile
     ) async throws -> Int {
         let reply = try await store.read(key, .bytes(range))
-        // A server that ignores ranges gives small objects whole, and says nothing of the kind for the first segment.
         guard reply.offset == range.lowerBound, reply.bytes.count == range.count, reply.total == total else {
             throw HarvestError(.changed, "the object's length changed while it was read", at: store.address)
         }

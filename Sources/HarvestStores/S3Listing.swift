@@ -26,7 +26,8 @@ struct S3Listing {
                 let tag = child.child("ETag")?.text.filter { $0 != "\"" }
                 listing.objects.append(
                     Listing.Entry(
-                        name: rest, bytes: child.child("Size").flatMap { Int($0.text) }, checksum: tag.map { "etag:\($0)" }))
+                        name: rest, bytes: child.child("Size").flatMap { Int($0.text) },
+                        checksum: tag.map { "etag:\($0)" }))
             } else if child.name == "CommonPrefixes", let key = name(child.child("Prefix")), key.hasSuffix("/"),
                 let rest = ObjectKey.relative(String(key.dropLast()), to: folder)
             {

@@ -8,12 +8,19 @@ public final class S3Store: WalkingStore, StreamingStore {
     public let address: String
     private let bucket: String
     private let prefix: String
+    private let transport: String
     private let reader: ObjectReader
     private let region = Mutex<String?>(nil)
 
     /// - Parameter address: `s3://bucket/prefix`.
     /// - Throws: `.invalid` if it is none.
-    public init(_ address: Address, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
+    public convenience init(_ address: Address, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
+        try self.init(address, client: client, meter: meter, transport: "https")
+    }
+
+    /// - Parameter transport: `http` for a server of a test.
+    init(_ address: Address, client: HTTPClient, meter: Meter, transport: String) throws(HarvestError) {
+        self.transport = transport
         (bucket, prefix) = try ObjectKey.split(address, scheme: "s3")
         self.address = address.location
         reader = ObjectReader(client: client, meter: meter)
@@ -83,7 +90,7 @@ public final class S3Store: WalkingStore, StreamingStore {
     private func root(withBucket slash: String) -> String {
         let host = region.withLock { $0.map { "s3.\($0).amazonaws.com" } ?? "s3.amazonaws.com" }
         let isPlain = !bucket.contains(".") && !bucket.contains("_") && bucket == bucket.lowercased()
-        return isPlain ? "https://\(bucket).\(host)\(slash)" : "https://\(host)/\(bucket)\(slash)"
+        return isPlain ? "\(transport)://\(bucket).\(host)\(slash)" : "\(transport)://\(host)/\(bucket)\(slash)"
     }
 
     private func url(of key: String) throws(HarvestError) -> WebAddress {

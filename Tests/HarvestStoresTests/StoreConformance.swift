@@ -35,7 +35,9 @@ private func checkRange(
 ) async throws {
     let reply = try await store.read(key, range)
     #expect(reply.bytes.array == Array(bytes[expected]), "\(range) of \(key)")
-    if !expected.isEmpty { #expect(reply.offset == expected.lowerBound && reply.total == bytes.count, "\(range) of \(key)") }
+    if !expected.isEmpty {
+        #expect(reply.offset == expected.lowerBound && reply.total == bytes.count, "\(range) of \(key)")
+    }
 }
 
 private func checkListing(_ store: any Store, _ objects: [String: [UInt8]]) async throws {

@@ -166,7 +166,8 @@ final class CurlLoop: Sendable {
 
     private func start(_ transfer: Transfer, _ running: inout Running) {
         guard let handle = running.idle.popLast() ?? curl_easy_init() else {
-            transfer.waiter?.resume(returning: TransferOutcome(failure: .curl(CURLE_OUT_OF_MEMORY.rawValue, "no memory")))
+            transfer.waiter?.resume(
+                returning: TransferOutcome(failure: .curl(CURLE_OUT_OF_MEMORY.rawValue, "no memory")))
             return
         }
         transfer.handle = handle

@@ -137,7 +137,9 @@ final class Transfer: @unchecked Sendable {
     func outcome() -> TransferOutcome {
         var outcome = TransferOutcome(head: parser.head, received: received, failure: isSatisfied ? nil : failure)
         outcome.body = body.take()
-        if let handle, let peer = ccurl_info_string(handle, CURLINFO_PRIMARY_IP) { outcome.peer = String(cString: peer) }
+        if let handle, let peer = ccurl_info_string(handle, CURLINFO_PRIMARY_IP) {
+            outcome.peer = String(cString: peer)
+        }
         return outcome
     }
 
