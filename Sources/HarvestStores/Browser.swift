@@ -33,7 +33,7 @@ public struct Browser: Sendable {
         return nil
     }
 
-    /// The document once `marker` stands in it; `nil` if it never does.
+    /// The document once an element with the id, class or text `marker` is in it; `nil` if there never is one.
     func render(_ address: WebAddress, until marker: String, for client: HTTPClient) async throws -> Bytes? {
         let end = Monotonic.now + deadline
         for budget in budgets {
@@ -51,16 +51,20 @@ public struct Browser: Sendable {
                 child.kill()
             }
             try Task.checkCancellation()
-            if let text, Self.shows(marker, in: text) { return text }
+            if let text, Self.holds(text, marker) { return text }
         }
         return nil
     }
 
-    /// Whether an element with that id or class, or that text, is in the document; what stands in a script is none.
-    private static func shows(_ marker: String, in document: Bytes) -> Bool {
-        guard let html = try? HTMLDocument.parse(bytes: document) else { return false }
-        let text = html.text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        return text.contains(marker) || html.first { $0.id == marker || $0.classes.contains(marker) } != nil
+    /// Whether an element of the document has this id or class, or the document shows this text. A script that only
+    /// speaks of it does not count.
+    static func holds(_ document: Bytes, _ marker: String) -> Bool {
+        guard let root = try? HTMLDocument.parse(bytes: document) else { return false }
+        if root.text.contains(marker) { return true }
+        return root.first { node in
+            node.attributes["id"] == marker
+                || node.attributes["class"].map { $0.split { " \t\n".contains($0) }.contains(marker[...]) } ?? false
+        } != nil
     }
 
     private static let threads = BlockingThreads(count: 2)

@@ -60,16 +60,18 @@ public struct Download: Sendable {
         var done = first.bytes.count
         var next = done
         progress(done, total)
-        try await withThrowingTaskGroup(of: Int.self) { group in
+        // One writes while many read: a file system lets one at a time into a file anyway.
+        try await withThrowingTaskGroup(of: Reply.self) { group in
             func add() {
                 guard next < total else { return }
                 let range = next..<min(total, next + segment)
                 next = range.upperBound
-                group.addTask { try await fetch(range, of: key, in: store, total: total, into: part) }
+                group.addTask { try await fetch(range, of: key, in: store, total: total) }
             }
             for _ in 0..<connections { add() }
-            while let count = try await group.next() {
-                done += count
+            while let reply = try await group.next() {
+                try await BlockingThreads.shared.run { try part.write(reply.bytes, at: reply.offset) }
+                done += reply.bytes.count
                 progress(done, total)
                 add()
             }
@@ -77,15 +79,12 @@ public struct Download: Sendable {
         return total
     }
 
-    private func fetch(
-        _ range: Range<Int>, of key: String, in store: any Store, total: Int, into part: PartFile
-    ) async throws -> Int {
+    private func fetch(_ range: Range<Int>, of key: String, in store: any Store, total: Int) async throws -> Reply {
         let reply = try await store.read(key, .bytes(range))
         guard reply.offset == range.lowerBound, reply.bytes.count == range.count, reply.total == total else {
             throw HarvestError(.changed, "the object's length changed while it was read", at: store.address)
         }
-        try await BlockingThreads.shared.run { try part.write(reply.bytes, at: range.lowerBound) }
-        return range.count
+        return reply
     }
 
     private func stream(

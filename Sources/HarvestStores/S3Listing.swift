@@ -80,11 +80,6 @@ struct S3Error {
     }
 }
 
-extension MarkupNode {
-    /// The first child of this name.
-    fileprivate func child(_ name: String) -> MarkupNode? { children.first { $0.name == name } }
-}
-
 extension String {
     /// As forms encode: `+` is a space, `%XX` a byte.
     fileprivate var formDecoded: String {

@@ -18,6 +18,7 @@ final class CurlLoop: Sendable {
     private nonisolated(unsafe) let multi: UnsafeMutableRawPointer
     private nonisolated(unsafe) let connectTo: UnsafeMutablePointer<curl_slist>?
     private let sweepInterval: Double
+    private let pool = BufferPool()
 
     private static let initialized: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
@@ -52,7 +53,7 @@ final class CurlLoop: Sendable {
 
     /// Carries out one request. Cancelling the task ends the transfer at once.
     func perform(_ request: TransferRequest) async -> TransferOutcome {
-        let transfer = Transfer(request, headerLimit: options.limits.headerBytes)
+        let transfer = Transfer(request, headerLimit: options.limits.headerBytes, pool: pool)
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 transfer.waiter = continuation
