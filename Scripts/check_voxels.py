@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -110,6 +111,14 @@ def compare(o, dice, folder):
         b = box((564, 2520, 2596), (90, 90, 90))
         same(f"level 0 {b} formula", read(ZARR, b, "<i2"), truth.openorganelle(0, b))
     print(f"{count} comparisons, all equal")
+    # Peak memory of the whole job on both addresses, with the default budget: about 1 GB is fetched.
+    subprocess.run(
+        [harvest, "collect", PAGE, "https://openorganelle.janelia.org/datasets/jrc_mus-nacc-2", "--into", folder / "job", "-q"],
+        env=os.environ | {"HARVEST_OPENORGANELLE_KEY": "replica-anon-key"}, stdout=subprocess.DEVNULL, check=True)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"largest memory of any command here, collect among them: {peak:.0f} MiB")
+    if peak > 256:
+        sys.exit("collect takes more than 256 MiB")
 
 
 if __name__ == "__main__":

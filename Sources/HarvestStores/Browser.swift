@@ -67,7 +67,7 @@ public struct Browser: Sendable {
         } != nil
     }
 
-    private static let threads = BlockingThreads(count: 2)
+    private static let threads = Workers(count: 2)
 
     func arguments(_ address: WebAddress, budget: Int, profile: String, for client: HTTPClient) -> [String] {
         var line = [

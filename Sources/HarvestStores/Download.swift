@@ -38,7 +38,7 @@ public struct Download: Sendable {
             // A server that ignores ranges gives the start of an object all the same.
             count = try await stream(key, of: store, into: part, progress)
         }
-        try await BlockingThreads.shared.run { try part.publish(count: count) }
+        try await Workers.files.run { try part.publish(count: count) }
         return count
     }
 
@@ -56,7 +56,7 @@ public struct Download: Sendable {
     ) async throws -> Int {
         let total = first.total
         try part.checkSpace(for: total)
-        try await BlockingThreads.shared.run { try part.write(first.bytes, at: 0) }
+        try await Workers.files.run { try part.write(first.bytes, at: 0) }
         var done = first.bytes.count
         var next = done
         progress(done, total)
@@ -70,7 +70,7 @@ public struct Download: Sendable {
             }
             for _ in 0..<connections { add() }
             while let reply = try await group.next() {
-                try await BlockingThreads.shared.run { try part.write(reply.bytes, at: reply.offset) }
+                try await Workers.files.run { try part.write(reply.bytes, at: reply.offset) }
                 done += reply.bytes.count
                 progress(done, total)
                 add()

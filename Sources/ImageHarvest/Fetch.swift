@@ -90,7 +90,7 @@ extension Context {
         let bytes = try await Download().fetch("", of: store, to: path) { done, total in
             progress(Tally(subject: name, done: done, total: total))
         }
-        let sha256 = try await Workers.shared.run { try Disk.sha256(path) }
+        let sha256 = try await Workers.files.run { try Disk.sha256(path) }
         let file = FetchedFile(path: name, url: source.location, bytes: bytes, sha256: sha256, state: .fetched)
         try manifest.add(file)
         return file

@@ -50,7 +50,7 @@ import Testing
         task.cancel()
         let clock = ContinuousClock()
         let taken = await clock.measure { _ = await task.result }
-        #expect(taken < .milliseconds(500))
+        #expect(taken < .seconds(15))  // well before the script ends, however busy the machine is
     }
 
     @Test func `no browser, no page`() async throws {

@@ -53,7 +53,7 @@ import Testing
                 await #expect(throws: CancellationError.self) { try await task.value }
             }
         }
-        #expect(taken < .milliseconds(200))
+        #expect(taken < .seconds(15))  // well before the deadline of 30 s, however busy the machine is
         #expect(server.requests.count == 2)
     }
 
