@@ -22,13 +22,14 @@ extension Metadata {
 
     /// The value of one column; `nil` where this source does not say it.
     public func value(_ field: String) -> JSON? {
+        // A bare `nil` here would be the literal of JSON itself: null, which is a value.
         func list(_ values: [Double?]?) -> JSON? {
-            values.flatMap { $0.contains { $0 != nil } ? JSON($0) : nil }
+            values.flatMap { $0.contains { $0 != nil } ? JSON($0) : JSON?.none }
         }
         return switch field {
         case Field.Name.dtype: dtype.map(JSON.string)
         case Field.Name.shape: shape.map { JSON($0) }
-        case Field.Name.axes: axes.flatMap { $0.contains { $0 != nil } ? JSON($0) : nil }
+        case Field.Name.axes: axes.flatMap { $0.contains { $0 != nil } ? JSON($0) : JSON?.none }
         case Field.Name.voxelSize: list(voxelSize)
         case Field.Name.extent: list(extent)
         case Field.Name.translation: list(translation)
@@ -38,7 +39,7 @@ extension Metadata {
         case Field.Name.compression: compression.map { $0.isEmpty ? "none" : .string($0.joined(separator: "+")) }
         case Field.Name.bytes: bytes.map(JSON.int)
         case Field.Name.licence: licence.map(JSON.string)
-        default: instrument[field].flatMap { $0.isNull ? nil : $0 }
+        default: instrument[field].flatMap { $0.isNull ? JSON?.none : $0 }
         }
     }
 
@@ -62,9 +63,12 @@ extension Metadata {
     }
 }
 
-/// Whether two sources mean the same: numbers to one part in a million, text without regard to case.
+/// Whether two sources mean the same: numbers to one part in a million, text without regard to case. An item of a
+/// list that one of them leaves open contradicts nothing.
 func agree(_ a: JSON, _ b: JSON) -> Bool {
-    if let x = a.array, let y = b.array { return x.count == y.count && zip(x, y).allSatisfy { agree($0, $1) } }
+    if let x = a.array, let y = b.array {
+        return x.count == y.count && zip(x, y).allSatisfy { $0.isNull || $1.isNull || agree($0, $1) }
+    }
     if case .string(let x) = a, case .string(let y) = b { return x.lowercased() == y.lowercased() }
     if let x = a.double, let y = b.double { return x == y || abs(x - y) <= 1e-6 * max(abs(x), abs(y)) }
     return a == b

@@ -39,7 +39,7 @@ public struct Table: Sendable {
     /// GitHub-flavoured Markdown, one row per record, columns padded so that it reads as plain text too.
     public var markdown: String {
         let rows = [headings] + records.map(cells)
-        let safe = rows.map { $0.map { $0.displayed().replacing("|", with: "\\|") } }
+        let safe = rows.map { $0.map { $0.displayed().escaping("|", with: "\\") } }
         let widths = headings.indices.map { column in max(3, safe.map { $0[column].count }.max() ?? 3) }
         func line(_ cells: [String]) -> String {
             "| " + zip(cells, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: " | ") + " |"
@@ -73,7 +73,9 @@ public struct Table: Sendable {
     }
 
     private static func quoted(_ cell: String) -> String {
-        cell.contains { ",\"\r\n".contains($0) } ? "\"" + cell.replacing("\"", with: "\"\"") + "\"" : cell
+        // By scalar: "\r\n" and a quote with an accent on it are one Character each.
+        let needsQuotes = cell.unicodeScalars.contains { ",\"\r\n".unicodeScalars.contains($0) }
+        return needsQuotes ? "\"" + cell.escaping("\"", with: "\"") + "\"" : cell
     }
 
     public var json: JSON {
@@ -85,6 +87,11 @@ public struct Table: Sendable {
 }
 
 extension String {
+    /// With `mark` before each `scalar`.
+    fileprivate func escaping(_ scalar: Unicode.Scalar, with mark: Unicode.Scalar) -> String {
+        String(String.UnicodeScalarView(unicodeScalars.flatMap { $0 == scalar ? [mark, $0] : [$0] }))
+    }
+
     fileprivate func trimmingTrailingSpaces() -> String {
         var copy = self
         while copy.last == " " { copy.removeLast() }

@@ -52,8 +52,8 @@ public struct Address: Sendable, Hashable {
     /// The path of a URL, from its first `/`, without query and fragment; the path itself of a local address.
     public var path: String {
         guard isRemote, let start = location.firstRange(of: "://")?.upperBound else { return location }
-        guard let slash = location[start...].firstIndex(of: "/") else { return "/" }
-        return String(location[slash...].prefix { $0 != "?" && $0 != "#" })
+        let hierarchy = location[start...].prefix { $0 != "?" && $0 != "#" }
+        return hierarchy.firstIndex(of: "/").map { String(hierarchy[$0...]) } ?? "/"
     }
 
     /// The last component of the path that is not empty.

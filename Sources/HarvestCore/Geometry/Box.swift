@@ -42,7 +42,9 @@ public struct Box: Sendable, Hashable {
     public func contains(_ other: Box) -> Bool {
         rank == other.rank
             && (0..<rank).allSatisfy {
-                other.origin[$0] >= origin[$0] && other.origin[$0] + other.shape[$0] <= origin[$0] + shape[$0]
+                let (start, startOverflow) = other.origin[$0].subtractingReportingOverflow(origin[$0])
+                let (room, roomOverflow) = shape[$0].subtractingReportingOverflow(start)
+                return !startOverflow && !roomOverflow && start >= 0 && other.shape[$0] >= 0 && other.shape[$0] <= room
             }
     }
 
@@ -78,5 +80,10 @@ extension Box: ExpressibleByArrayLiteral {
 }
 
 extension Box: CustomStringConvertible {
-    public var description: String { ranges.map { "\($0.lowerBound):\($0.upperBound)" }.joined(separator: ",") }
+    public var description: String {
+        (0..<rank).map { axis in
+            let (end, overflow) = origin[axis].addingReportingOverflow(shape[axis])
+            return overflow ? "\(origin[axis]):…" : "\(origin[axis]):\(end)"
+        }.joined(separator: ",")
+    }
 }

@@ -35,10 +35,12 @@ public struct Coordinate: Sendable, Hashable {
 
     /// The product; `nil` where it passes `Int.max` or a factor is negative.
     public var product: Int? {
+        guard (0..<count).allSatisfy({ values[$0] >= 0 }) else { return nil }
+        if (0..<count).contains(where: { values[$0] == 0 }) { return 0 }
         var result = 1
         for axis in 0..<count {
             let (value, overflow) = result.multipliedReportingOverflow(by: values[axis])
-            guard !overflow, values[axis] >= 0 else { return nil }
+            guard !overflow else { return nil }
             result = value
         }
         return result

@@ -121,22 +121,28 @@ private struct JSONParser {
         return .array(items)
     }
 
+    /// How many digits were passed over.
+    private mutating func skipDigits() -> Int {
+        let start = position
+        while let byte = next, (0x30...0x39).contains(byte) { position += 1 }
+        return position - start
+    }
+
+    /// RFC 8259 §6: no leading zeros, digits on both sides of a point.
     private mutating func number() throws(HarvestError) -> JSON {
         let start = position
         var isInteger = true
         if next == UInt8(ascii: "-") { position += 1 }
-        let digits = position
-        scan: while let byte = next {
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): break
-            case UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"), UInt8(ascii: "+"), UInt8(ascii: "-"):
-                isInteger = false
-            default: break scan
-            }
-            position += 1
+        let isZero = next == UInt8(ascii: "0")
+        guard case let count = skipDigits(), count == 1 || (count > 1 && !isZero) else { throw error("a number is broken") }
+        if next == UInt8(ascii: ".") {
+            (position, isInteger) = (position + 1, false)
+            guard skipDigits() > 0 else { throw error("a number is broken") }
         }
-        guard position > digits, bytes[digits] >= UInt8(ascii: "0"), bytes[digits] <= UInt8(ascii: "9") else {
-            throw error("a number is broken")
+        if next == UInt8(ascii: "e") || next == UInt8(ascii: "E") {
+            (position, isInteger) = (position + 1, false)
+            if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { position += 1 }
+            guard skipDigits() > 0 else { throw error("a number is broken") }
         }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         if isInteger {
@@ -180,9 +186,14 @@ private struct JSONParser {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): out.append(byte)
         case UInt8(ascii: "u"):
             var code = try hex()
+            let behind = position
             if (0xD800..<0xDC00).contains(code), take("\\u") {
                 let low = try hex()
-                code = (0xDC00..<0xE000).contains(low) ? 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00) : 0xFFFD
+                if (0xDC00..<0xE000).contains(low) {
+                    code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
+                } else {
+                    position = behind  // what follows a lone surrogate is a character of its own
+                }
             }
             let scalar = Unicode.Scalar(code) ?? "\u{FFFD}"  // a lone surrogate is no character
             out.append(contentsOf: String(Character(scalar)).utf8)

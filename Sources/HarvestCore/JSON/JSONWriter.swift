@@ -53,7 +53,7 @@ extension JSON {
     static func text(of value: Double) -> String {
         if value.isNaN { return "\"NaN\"" }
         if value.isInfinite { return value < 0 ? "\"-Infinity\"" : "\"Infinity\"" }
-        if value == value.rounded(), abs(value) < 1e15 {
+        if value == value.rounded(), abs(value) < 0x1p54 {
             return value == 0 && value.sign == .minus ? "-0.0" : String(Int(value))
         }
         return value.description
