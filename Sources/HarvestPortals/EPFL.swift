@@ -101,7 +101,7 @@ extension EPFL {
         let product = zip(shape, voxel).map { $0 * $1 }
         guard zip(product, extent).contains(where: { abs($0 - $1) > 0.1 * $1 }) else { return nil }
         return Finding(
-            .warning, rule: "extent-contradicts-shape", field: Field.Name.extent,
+            .warning, rule: "extent-contradicted", field: Field.Name.extent,
             """
             the page speaks of a section of \(micrometres(extent)), but its shape times its voxel size is \
             \(micrometres(product)) (z,y,x): take lengths from the latter

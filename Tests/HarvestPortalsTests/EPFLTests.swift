@@ -54,7 +54,7 @@ struct EPFLTests {
     }
 
     @Test func `a section of 5 µm contradicts shape times voxel size`() async throws {
-        let finding = try #require(try await describe().findings.first { $0.rule == "extent-contradicts-shape" })
+        let finding = try #require(try await describe().findings.first { $0.rule == "extent-contradicted" })
         #expect(finding.severity == .warning)
         #expect(finding.message.contains("5.325 × 7.68 × 10.24 µm"))
     }

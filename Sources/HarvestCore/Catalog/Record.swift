@@ -52,7 +52,10 @@ public struct Record: Sendable {
         self.init(
             id: dataset.portal ?? dataset.id, address: dataset.address, title: dataset.title,
             link: volume.metadata.place, statements: [Metadata(page: dataset), volume.metadata])
-        findings = dataset.findings + findings
+        // What the portal's own words contradict is said once.
+        findings = dataset.findings + findings.filter { own in
+            !dataset.findings.contains { $0.rule == own.rule && $0.field == own.field }
+        }
     }
 
     private static func belief(_ field: String, _ ranked: [Metadata]) -> Belief? {
