@@ -50,7 +50,8 @@ final class ProgressLine: Sendable {
     private func tell(_ tally: Tally) {
         guard events >= 0 else { return }
         let event: JSON = [
-            "schema": "harvest.event/1", "event": "progress", "subject": .string(tally.subject), "done": .int(tally.done),
+            "schema": "harvest.event/1", "event": "progress", "subject": .string(tally.subject),
+            "done": .int(tally.done),
             "total": JSON(tally.total), "measure": .string(tally.measure), "seconds": .double(Self.now - start),
         ]
         let line = Array((event.compact + "\n").utf8)

@@ -79,7 +79,8 @@ public struct StoreConformance: Sendable {
             let listing = try await store.list(prefix)
             let files = below.filter { !$0.contains("/") }.map(String.init)
             let folders = Set(below.filter { $0.contains("/") }.map { String($0.prefix { $0 != "/" }) })
-            guard listing.objects.map(\.name).sorted() == files.sorted(), listing.folders.sorted() == folders.sorted() else {
+            guard listing.objects.map(\.name).sorted() == files.sorted(), listing.folders.sorted() == folders.sorted()
+            else {
                 throw ConformanceFailure("the listing of \"\(prefix)\" is not what lies there")
             }
             for entry in listing.objects where entry.bytes != nil && entry.bytes != objects[start + entry.name]?.count {

@@ -30,7 +30,8 @@ import Testing
         let files = run.json["files"] as? [[String: Any]] ?? []
         #expect(files.count { $0["state"] as? String == "kept" } >= kept - 20)  // metadata is written anew
         let digest = try Command.run(["read", "\(folder.path)/fibsem-int16", "--digest", "--json"])
-        let remote = try Command.run(["read", Address.zarr, "--level", "3", "--digest", "--json"], environment: replica.environment)
+        let remote = try Command.run(
+            ["read", Address.zarr, "--level", "3", "--digest", "--json"], environment: replica.environment)
         func sha(_ run: Command) -> String? { (run.json["digests"] as? [[String: Any]])?.first?["sha256"] as? String }
         #expect(sha(digest) != nil && sha(digest) == sha(remote))
     }

@@ -10,7 +10,9 @@ import Testing
     private func types(conformingTo name: String, below folder: String) throws -> [String] {
         let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("Sources/\(folder)")
-        let files = FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL } ?? []
+        let files =
+            FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL }
+            ?? []
         return try files.filter { $0.pathExtension == "swift" }.flatMap { file in
             try String(contentsOf: file, encoding: .utf8).matches(of: /struct (\w+): (\w+) \{/)
                 .filter { String($0.output.2) == name }.map { String($0.output.1) }
@@ -28,9 +30,10 @@ import Testing
     }
 
     @Test func `every codec has a line in the registry`() throws {
-        let known = Set(try Codecs.names.map { id in
-            "\(type(of: try Codecs.codec(id: id, configuration: id == "blosc" ? ["cname": "lz4", "clevel": 5, "shuffle": 1] : [:])))"
-        })
+        let known = Set(
+            try Codecs.names.map { id in
+                "\(type(of: try Codecs.codec(id: id, configuration: id == "blosc" ? ["cname": "lz4", "clevel": 5, "shuffle": 1] : [:])))"
+            })
         // RawDeflate is a TIFF and zip scheme, never an id in Zarr metadata.
         #expect(try Set(types(conformingTo: "Codec", below: "HarvestCodecs")).subtracting(["RawDeflate"]) == known)
     }
