@@ -106,3 +106,16 @@ struct ByteCount: ExpressibleByArgument {
     }
     var defaultValueDescription: String { Size.text(value) }
 }
+
+/// Three lengths in nm on the command line: `50,8,8`; one number means a cube.
+struct VoxelSize: ExpressibleByArgument {
+    var values: [Double]
+    init?(argument: String) {
+        let values = argument.split(separator: ",").compactMap { Double($0.trimmingSpaces()) }
+        guard values.count == argument.split(separator: ",").count, values.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+            return nil
+        }
+        guard values.count == 3 || values.count == 1 else { return nil }
+        self.values = values.count == 1 ? [values[0], values[0], values[0]] : values
+    }
+}

@@ -16,11 +16,14 @@ struct CompareCommand: AsyncParsableCommand {
     @Argument(help: "Pages, links or paths; - reads them from stdin.") var addresses: [String]
     @Option(help: "How to print: markdown, csv, json, or text with one column per dataset.") var format = Style.markdown
     @Option(help: "On a page: the link of that name, file name or URL instead of the primary one.") var link: String?
+    @Option(help: ArgumentHelp("What you know better than page and file, in nm.", valueName: "z,y,x")) var voxelSize:
+        VoxelSize?
     @Flag(help: "Prove every page's directory instead of predicting it from the first.") var exact = false
 
     func run() async throws {
         let context = try common.context
         var options = ProbeOptions()
+        options.voxelSize = voxelSize?.values
         options.link = link
         options.open.isExact = exact
         let all = common.expand(addresses)

@@ -14,6 +14,8 @@ struct ProbeCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonFlags
     @Argument(help: "Pages, links or paths; - reads them from stdin.") var addresses: [String]
     @Flag(help: "Read the metadata of every level, not of the finest alone.") var allLevels = false
+    @Option(help: ArgumentHelp("What you know better than page and file, in nm.", valueName: "z,y,x")) var voxelSize:
+        VoxelSize?
     @Flag(help: "Prove every page's directory instead of predicting it from the first.") var exact = false
     @Flag(help: "With --json: the untouched headers too.") var raw = false
     @Option(help: "On a page: the link of that name, file name or URL instead of the primary one.") var link: String?
@@ -22,6 +24,7 @@ struct ProbeCommand: AsyncParsableCommand {
     func run() async throws {
         let context = try common.context
         var options = ProbeOptions()
+        options.voxelSize = voxelSize?.values
         options.open = OpenOptions(allLevels: allLevels, isExact: exact)
         (options.link, options.allLinks) = (link, allLinks)
         try await common.forEach(addresses) { address in

@@ -75,3 +75,39 @@ extension CommandLineTests {
         #expect(try got == Replica.truth(["voxels", "epfl-testing", "--level", "0", "--box", box]))
     }
 }
+
+extension CommandLineTests {
+    @Test func `a data address is described as a dataset of one link`() throws {
+        let run = try Command.run(["describe", "s3://bucket/em.zarr", "--json"])
+        #expect(run.status == 0)
+        #expect(run.json["portal"] is NSNull)
+        let links = run.json["links"] as? [[String: Any]] ?? []
+        #expect(links.map { $0["format"] as? String } == ["zarr2"] && links.map { $0["primary"] as? Bool } == [true])
+    }
+
+    @Test func `what the user states wins, and the page is said to disagree`() throws {
+        let replica = try Replica()
+        let run = try Command.run(
+            ["compare", Address.epfl, "--voxel-size", "6,5,5", "--json"], environment: replica.environment)
+        let fields = (run.json["rows"] as? [[String: Any]])?.first?["fields"] as? [String: Any]
+        let size = fields?["voxel_size"] as? [String: Any]
+        #expect(size?["value"] as? [Double] == [6, 5, 5] && size?["source"] as? String == "user")
+        let others = size?["others"] as? [[String: Any]] ?? []
+        #expect(others.map { $0["agrees"] as? Bool } == [false])
+    }
+
+    @Test func `events are JSON lines apart from the result`() throws {
+        let replica = try Replica()
+        let folder = try Folder()
+        let run = try Command.run(
+            [
+                "fetch", Address.files + "testing.tif", "--into", folder.path, "--json", "--events",
+                "\(folder.path)/events",
+            ],
+            environment: replica.environment)
+        #expect(run.status == 0 && run.lines.count == 1)
+        let events = try String(contentsOfFile: "\(folder.path)/events", encoding: .utf8).split(separator: "\n")
+        let last = try JSONSerialization.jsonObject(with: Data(try #require(events.last).utf8)) as? [String: Any]
+        #expect(last?["done"] as? Int == 129_919_357 && last?["total"] as? Int == 129_919_357)
+    }
+}
