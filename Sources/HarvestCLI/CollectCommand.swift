@@ -12,8 +12,7 @@ struct CollectCommand: AsyncParsableCommand {
 
             EXAMPLES
               harvest collect https://www.epfl.ch/labs/cvlab/data/data-em/ --into data
-              harvest collect --max-bytes 200MB --into data \\
-                  https://openorganelle.janelia.org/datasets/jrc_mus-nacc-2 s3://bucket/em.zarr
+              harvest collect s3://bucket/em.zarr volume.tif --into data --max-bytes 200MB
               harvest collect - --into data --probe-only < addresses.txt
             """)
 
