@@ -42,24 +42,12 @@ public final class S3Store: WalkingStore, StreamingStore {
 
     /// - Complexity: One request per thousand names.
     public func list(_ prefix: String) async throws -> Listing {
-        let folder = try ObjectKey.folder(self.prefix, prefix)
-        var listing = Listing()
-        try await pages(folder, isDeep: false) { page in
-            listing.objects += page.objects
-            listing.folders += page.folders
-        }
-        return listing
+        try await BucketListing.oneLevel(self.prefix, prefix, pages)
     }
 
     public func listAll(_ prefix: String, _ page: ([Listing.Entry]) async throws -> Void) async throws {
-        let folder = try ObjectKey.folder(self.prefix, prefix)
-        try await pages(folder, isDeep: true) { found in
-            try await page(
-                found.objects.map { entry in
-                    var entry = entry
-                    entry.name = ObjectKey.join(prefix, entry.name)
-                    return entry
-                })
+        try await pages(try ObjectKey.folder(self.prefix, prefix), isDeep: true) { found in
+            try await page(found.objects.map { $0.below(prefix) })
         }
     }
 
