@@ -55,9 +55,11 @@ public struct Record: Sendable {
             id: dataset.portal ?? dataset.id, address: dataset.address, title: dataset.title,
             link: volume.metadata.place, statements: [Metadata(page: dataset), volume.metadata] + others)
         // What the portal's own words contradict is said once.
-        findings = dataset.findings + findings.filter { own in
-            !dataset.findings.contains { $0.rule == own.rule && $0.field == own.field }
-        }
+        findings =
+            dataset.findings
+            + findings.filter { own in
+                !dataset.findings.contains { $0.rule == own.rule && $0.field == own.field }
+            }
     }
 
     private static func belief(_ field: String, _ ranked: [Metadata]) -> Belief? {
@@ -79,7 +81,9 @@ public struct Record: Sendable {
         guard let shape = beliefs[Field.Name.shape]?.value.ints, let size = beliefs[Field.Name.voxelSize],
             let sizes = size.value.array?.map(\.double), sizes.count == shape.count
         else { return stated }
-        let lengths = zip(shape, sizes).map { length, size in size.map { (Double(length) * $0).rounded(significantDigits: 12) } }
+        let lengths = zip(shape, sizes).map { length, size in
+            size.map { (Double(length) * $0).rounded(significantDigits: 12) }
+        }
         var belief = Belief(
             value: JSON(lengths), source: size.source, place: "shape × voxel size", known: "arithmetic",
             isApproximate: size.isApproximate, others: [])
