@@ -62,7 +62,8 @@ struct OMEXML: Sendable {
                 value.isFinite
             else { continue }
             series.voxelSize[axis.lowercased()] = value
-            series.units[axis.lowercased()] = pixels.attributes["PhysicalSize\(axis)Unit"] ?? "µm"  // the schema's default
+            // the schema's default
+            series.units[axis.lowercased()] = pixels.attributes["PhysicalSize\(axis)Unit"] ?? "µm"
         }
         if let step = pixels.attributes["TimeIncrement"].flatMap({ Double($0) }), step > 0 {
             series.voxelSize["t"] = step
