@@ -14,6 +14,11 @@ struct FetchPlan {
     /// The decision in words.
     var sentence: String
 
+    /// A file about which nothing is known but where it is.
+    init(wholeFile source: Address) throws {
+        (kind, sentence) = (.file(name: try Self.fileName(source)), "whole file, unread")
+    }
+
     /// - Throws: ``HarvestError`` `.invalid` where more would be fetched than allowed and nothing smaller is asked for.
     init(_ contents: Contents, _ source: Address, _ options: FetchOptions) throws {
         guard let volume = contents.images.first else {
