@@ -33,7 +33,12 @@ struct CollectCommand: AsyncParsableCommand {
         (options.open.isExact, options.fetches) = (exact, !probeOnly)
         let line = try common.progress
         let all = common.expand(addresses)
-        let (entries, table) = try await context.collect(all, options) { line.show($0) }
+        let (entries, table): ([Collected], Table)
+        do { (entries, table) = try await context.collect(all, options, progress: { line.show($0) }) } catch {
+            let known = HarvestError.wrapping(error, at: into)
+            common.report(known, address: into)
+            throw ExitCode(known.kind.exitCode)
+        }
         line.end()
         for entry in entries { if let error = entry.error { common.say(error, address: entry.address) } }
         if common.json {

@@ -3,7 +3,7 @@ import ImageHarvest
 
 struct FetchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "fetch", abstract: "Bring files here, in parallel; run it again to go on where it stopped.",
+        commandName: "fetch", abstract: "Bring files here, in parallel; run it again and what is complete is kept.",
         discussion: """
             A file appears under its name only when it is whole; manifest.jsonl names each with its sha256.
 

@@ -25,6 +25,7 @@ struct ReadCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Half-open ranges in voxels.", valueName: "z0:z1,y0:y1,x0:x1")) var box: String?
     @Option(help: "Refuse to read more than this.") var maxBytes = ByteCount(8 << 30)
     @Option(help: "On a page: the link of that name, file name or URL instead of the primary one.") var link: String?
+    @Flag(help: "Replace a file that is there already.") var force = false
     @Option(name: [.short, .long], help: "Write the voxels here (- is stdout).") var out: String?
 
     func validate() throws {
@@ -43,7 +44,8 @@ struct ReadCommand: AsyncParsableCommand {
         (options.box, options.maximumBytes, options.link) = (box, maxBytes.value, link)
         try await common.forEach(addresses) { address in
             if let out {
-                try await context.writeVoxels(address, options, to: out)
+                let written = try await context.writeVoxels(address, options, to: out, replaces: force)
+                if out != "-" { show(written, address, out) }
                 return true
             }
             let digests = try await context.digests(address, options)
@@ -58,6 +60,18 @@ struct ReadCommand: AsyncParsableCommand {
             }
             return true
         }
+    }
+
+    private func show(_ written: VoxelDigest, _ address: String, _ out: String) {
+        if common.json {
+            let line: JSON = [
+                "schema": "harvest.read/1", "address": .string(address), "ok": true, "out": .string(out),
+                "box": JSON(written.box?.description), "shape": JSON(written.shape), "dtype": JSON(written.dtype),
+                "bytes": JSON(written.bytes),
+            ]
+            return Terminal.print(line.compact)
+        }
+        Terminal.print("\(out.displayed())  \(written.dtype ?? "") \(written.shape ?? [])  \(written.bytes ?? 0) bytes")
     }
 
     private func show(_ digest: VoxelDigest, _ address: String) {

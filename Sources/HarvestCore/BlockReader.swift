@@ -107,9 +107,18 @@ public enum BlockReader {
         }
     }
 
+    /// Asks again before a chunk counts as never stored: one wrong answer would read as voxels of the fill value.
+    private static func readTwice(_ array: any ChunkedArray, _ piece: Piece) async throws -> Reply {
+        do { return try await array.store.read(piece.key, piece.range) } catch let error as HarvestError
+            where array.isAbsence(error)
+        {
+            return try await array.store.read(piece.key, piece.range)
+        }
+    }
+
     private static func readPiece(_ array: any ChunkedArray, _ piece: Piece, _ destination: Destination) async throws {
         let reply: Reply
-        do { reply = try await array.store.read(piece.key, piece.range) } catch let error as HarvestError
+        do { reply = try await readTwice(array, piece) } catch let error as HarvestError
             where array.isAbsence(error)
         {
             for job in piece.jobs { fill(array, job.cell, destination) }

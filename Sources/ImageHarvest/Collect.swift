@@ -107,12 +107,17 @@ extension Context {
 
     /// Short names, made different from each other by a number.
     private static func ids(_ names: [String]) -> [String] {
-        var seen: [String: Int] = [:]
+        // What `collect` itself writes into its folder is no name for a dataset.
+        var taken: Set = [
+            "raw", "table.md", "table.csv", "table.json", "records.json", "web_metadata.json", "file_metadata.json",
+        ]
         return names.map { name in
             let safe = String(name.map { $0.isLetter || $0.isNumber || "._-".contains($0) ? $0 : "_" })
             let base = safe.isEmpty || safe.hasPrefix(".") ? "dataset" + safe : safe
-            seen[base, default: 0] += 1
-            return seen[base] == 1 ? base : "\(base)-\(seen[base] ?? 0)"
+            var id = base
+            var number = 2
+            while !taken.insert(id).inserted { (id, number) = ("\(base)-\(number)", number + 1) }
+            return id
         }
     }
 

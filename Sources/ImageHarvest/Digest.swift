@@ -51,7 +51,8 @@ extension Context {
     /// - Throws: ``HarvestError`` of the address itself, of its only array, or of the first where all are broken;
     ///   `.invalid` where more would be read than `maximumBytes`.
     public func digests(_ address: String, _ options: DigestOptions = DigestOptions()) async throws -> [VoxelDigest] {
-        let opened = try await openData(address, link: options.link, OpenOptions(allLevels: options.each == .array))
+        let opened = try await openData(
+            address, link: options.link, OpenOptions(allLevels: options.each == .array || options.array != nil))
         var digests: [VoxelDigest] = []
         for source in try await sources(opened, options) {
             digests.append(try await digest(source, options))
@@ -89,8 +90,14 @@ extension Context {
         }
         switch options.each {
         case .page:
+            guard !contents.pages.isEmpty else { throw HarvestError.invalid("a \(contents.format) has no pages") }
             return contents.pages.enumerated().map { source(VoxelDigest(page: $0), $1) }
         case .array:
+            if let path = options.array, !contents.arrays.contains(where: { $0.path == path }) {
+                throw HarvestError.invalid(
+                    "no array is called \"\(path)\"",
+                    next: "arrays: " + contents.arrays.map(\.path).joined(separator: ", "))
+            }
             return contents.arrays.filter { options.array == nil || $0.path == options.array }
                 .map { source(VoxelDigest(array: $0.path), $0) }
         case .image:

@@ -101,6 +101,11 @@ extension Context {
         let manifest = try Manifest(folder: options.folder)
         if let kept = manifest.kept(name, from: source.location) { return kept }
         let path = "\(options.folder)/\(name)"
+        guard Disk.size(path) == nil || manifest.brought(name, from: source.location) else {
+            throw HarvestError.invalid(
+                "a file of that name is there that did not come from this address", at: path,
+                next: "move it away, or choose another --into")
+        }
         let bytes = try await Download().fetch("", of: store, to: path) { done, total in
             progress(Tally(subject: name, done: done, total: total))
         }
@@ -110,7 +115,8 @@ extension Context {
         return file
     }
 
-    /// Copies metadata first, then every chunk of the levels from `level` on, byte for byte.
+    /// Copies every chunk of the levels from `level` on, byte for byte; then, if none failed, the metadata by which the
+    /// copy can be opened.
     private func fetchLevels(
         _ volume: Volume, from level: Int, _ store: any Store, _ source: Address, _ format: String,
         _ progress: @escaping @Sendable (Tally) -> Void, _ outcome: inout Outcome
@@ -120,17 +126,7 @@ extension Context {
         }
         let manifest = try Manifest(folder: outcome.folder)
         let base = source.location.last == "/" ? String(source.location.dropLast()) : source.location
-        for object in try await folderFormat.metadataObjects(of: volume, from: level, in: store) {
-            let target = "\(outcome.folder)/\(try Key.components(of: object.key).joined(separator: "/"))"
-            try Disk.makeFolder(String(target[..<(target.lastIndex(of: "/") ?? target.endIndex)]))
-            try Disk.write(object.bytes, to: target)
-            let sha256 = object.bytes.withUnsafeBytes { Digest.hex(.sha256, of: $0) }
-            let file = FetchedFile(
-                path: object.key, url: "\(base)/\(object.key)", bytes: object.bytes.count, sha256: sha256,
-                state: .written)
-            try manifest.add(file)
-            outcome.files.append(file)
-        }
+        let metadata = try await folderFormat.metadataObjects(of: volume, from: level, in: store)
         var keys: [String] = []
         for level in volume.levels.dropFirst(level) {
             let array = try await level.open()
@@ -145,6 +141,19 @@ extension Context {
         }
         outcome.files += copied.files
         outcome.failed += copied.failed
+        // A chunk that is missing by failure would read as the fill value: a copy can be opened only once it is whole.
+        guard copied.failed.isEmpty else { return }
+        for object in metadata {
+            let target = "\(outcome.folder)/\(try Key.components(of: object.key).joined(separator: "/"))"
+            try Disk.makeFolder(String(target[..<(target.lastIndex(of: "/") ?? target.endIndex)]))
+            try Disk.write(object.bytes, to: target)
+            let sha256 = object.bytes.withUnsafeBytes { Digest.hex(.sha256, of: $0) }
+            let file = FetchedFile(
+                path: object.key, url: "\(base)/\(object.key)", bytes: object.bytes.count, sha256: sha256,
+                state: .written)
+            try manifest.add(file)
+            outcome.files.append(file)
+        }
     }
 }
 

@@ -5,8 +5,18 @@ extension Context {
     /// Writes the voxels that `options` name to a file (`-` is stdout): C order, little-endian.
     ///
     /// The file appears under its name only when it is whole.
-    public func writeVoxels(_ address: String, _ options: DigestOptions, to path: String) async throws {
-        let contents = try await openData(address, link: options.link)
+    ///
+    /// - Parameter replaces: Whether a file that is there already may be replaced.
+    /// - Returns: What was written: shape, type and bytes.
+    @discardableResult
+    public func writeVoxels(
+        _ address: String, _ options: DigestOptions, to path: String, replaces: Bool = false
+    ) async throws -> VoxelDigest {
+        guard replaces || !OutputFile.isRegularFile(path) else {
+            throw HarvestError.invalid("the file is there already", at: path, next: "say --force to replace it")
+        }
+        let contents = try await openData(
+            address, link: options.link, OpenOptions(allLevels: options.array != nil))
         let (array, box) = try await selection(contents, options)
         let size = box.count.map { $0.multipliedReportingOverflow(by: array.dataType.size) }
         guard let size, !size.overflow, size.partialValue <= options.maximumBytes else {
@@ -14,10 +24,17 @@ extension Context {
                 "reading \(box.shape) voxels of \(array.dataType.rawValue) is over the limit of \(options.maximumBytes) bytes",
                 at: address, next: "read a smaller --box, or raise --max-bytes")
         }
-        if path.hasSuffix(".npy") { return try await writeNumPy(array, box, to: path) }
-        let file = try OutputFile(path)
-        try await Slabs.forEach(array, box) { try file.write($0) }
-        try file.publish()
+        var written = VoxelDigest(array: options.array, level: options.level, box: box)
+        (written.shape, written.dtype) = (box.shape.array, array.dataType.rawValue)
+        written.bytes = size.partialValue
+        if path.lowercased().hasSuffix(".npy") {
+            try await writeNumPy(array, box, to: path)
+        } else {
+            let file = try OutputFile(path)
+            try await Slabs.forEach(array, box) { try file.write($0) }
+            try file.publish()
+        }
+        return written
     }
 
     /// The array and box that options name in what an address holds.
@@ -72,6 +89,12 @@ final class OutputFile {
             descriptor = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         }
         guard descriptor >= 0 else { throw Disk.error("cannot write", path) }
+    }
+
+    /// Whether a file is there that writing would replace.
+    static func isRegularFile(_ path: String) -> Bool {
+        var status = stat()
+        return path != "-" && stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
     /// Whether something other than a regular file stands there: a device, a pipe, a folder.

@@ -82,7 +82,8 @@ public struct Table: Sendable {
 
     public var json: JSON {
         [
-            "schema": "harvest.table/1", "ok": true, "rows": .array(records.map(\.json)),
+            "schema": "harvest.table/1", "ok": .bool(!findings.contains { $0.rule == "address-failed" }),
+            "rows": .array(records.map(\.json)),
             "findings": .array((records.flatMap(\.findings) + findings).map(\.json)),
         ]
     }

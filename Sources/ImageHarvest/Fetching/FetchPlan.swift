@@ -47,10 +47,12 @@ struct FetchPlan {
             let last = options.adapts && options.level == nil ? volume.levels.count - 1 : first
             for level in first...last {
                 let sizes = (level..<volume.levels.count).map { Self.decodedBytes(volume, $0) }
-                guard let size = sizes.first ?? nil, size <= limit else { continue }
+                guard !sizes.contains(nil), let size = Self.sum(sizes.compactMap { $0 }), size <= limit else {
+                    continue
+                }
                 (kind, sentence) = (
                     .levels(volume, from: level, name: name),
-                    "level \(level) and coarser of \(volume.levels.count), \(size) bytes of voxels in level \(level)"
+                    "level \(level) and coarser of \(volume.levels.count), \(size) bytes of voxels before compression"
                         + (level > first ? "; finer ones are over the limit of \(limit) bytes" : "")
                 )
                 return
@@ -70,20 +72,31 @@ struct FetchPlan {
         (kind, sentence) = (.nothing, "not fetched, probed only: \(refused)")
     }
 
-    /// Bytes of a level's voxels once decoded: what its chunks hold at the most, but for their padding at the edges.
+    private static func sum(_ sizes: [Int]) -> Int? {
+        sizes.reduce(0 as Int?) { total, size in
+            total.flatMap { $0.addingReportingOverflow(size).overflow ? nil : $0 + size }
+        }
+    }
+
+    /// Bytes of a level's chunks once decoded, padding at the edges included.
     private static func decodedBytes(_ volume: Volume, _ level: Int) -> Int? {
         let size = volume.metadata.dtype.flatMap(DataType.init(rawValue:))?.size ?? 1
-        if let shape = volume.levels[level].shape { return (Coordinate(shape).product).map { $0 * size } }
-        // A level whose own metadata is unread: from the finest one by the ratio of voxel sizes.
-        guard let shape = volume.metadata.shape, let fine = volume.metadata.voxelSize,
+        var shape = volume.levels[level].shape
+        if shape == nil, let finest = volume.metadata.shape, let fine = volume.metadata.voxelSize,
             let coarse = volume.levels[level].voxelSize
-        else { return nil }
-        var voxels = 1.0
-        for axis in shape.indices {
-            let ratio = (coarse[axis] ?? 1) / (fine[axis] ?? 1)
-            voxels *= (Double(shape[axis]) / (ratio > 0 ? ratio : 1)).rounded(.up)
+        {
+            // A level whose own metadata is unread: from the finest one by the ratio of voxel sizes.
+            shape = finest.indices.map { axis in
+                let ratio = (coarse[axis] ?? 1) / (fine[axis] ?? 1)
+                return Int(exactly: (Double(finest[axis]) / (ratio >= 1 ? ratio : 1)).rounded(.up)) ?? finest[axis]
+            }
         }
-        return Int(exactly: (voxels * Double(size)).rounded())
+        guard let shape, let chunk = volume.metadata.chunk, chunk.count == shape.count else { return nil }
+        // Chunks at the edges are stored full.
+        let padded = zip(shape, chunk).map { (max(0, $0 - 1) / max(1, $1) + 1) * max(1, $1) }
+        guard let voxels = Coordinate(padded).product else { return nil }
+        let (bytes, overflow) = voxels.multipliedReportingOverflow(by: size)
+        return overflow ? nil : bytes
     }
 
     /// The name under which an address's data stands here.

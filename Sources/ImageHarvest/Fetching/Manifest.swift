@@ -37,10 +37,15 @@ final class Manifest: Sendable {
     /// The file as an earlier run left it, from the same source and of the same length.
     func kept(_ path: String, from url: String) -> FetchedFile? {
         guard var file = state.withLock({ $0.known[path] }), file.url == url else { return nil }
-        if file.state == .absent { return file }
+        guard file.state != .absent else { return nil }  // asked again: it costs little, and an absence may have been a fault
         guard Disk.size("\(folder)/\(path)") == file.bytes else { return nil }
         file.state = .kept
         return file
+    }
+
+    /// Whether an earlier run brought a file of this name from this source.
+    func brought(_ path: String, from url: String) -> Bool {
+        state.withLock { $0.known[path]?.url == url }
     }
 
     func add(_ file: FetchedFile) throws {

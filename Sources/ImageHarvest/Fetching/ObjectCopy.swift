@@ -47,6 +47,24 @@ struct ObjectCopy: Sendable {
         return (files.sorted { $0.path < $1.path }, failed)
     }
 
+    /// Asks once more for an object that was not there, and holds it against the listing where the store has one: a
+    /// chunk taken for absent by mistake would read as the fill value for ever.
+    private func requireAbsence(of key: String) async throws {
+        let slash = key.lastIndex(of: "/")
+        let folder = slash.map { String(key[..<$0]) } ?? ""
+        let name = slash.map { String(key[key.index(after: $0)...]) } ?? key
+        let isThere: Bool
+        do { isThere = try await store.list(folder).objects.contains { $0.name == name } } catch let error
+            as HarvestError
+            where error.kind == .unsupported || error.kind == .denied || error.kind == .notFound
+        {
+            isThere = try await store.readIfPresent(key) != nil
+        }
+        guard !isThere else {
+            throw HarvestError(.unavailable, "the object was not there at first, and is now", at: "\(base)/\(key)")
+        }
+    }
+
     private func copy(_ key: String) async -> Copied {
         do {
             let url = "\(base)/\(key)"
@@ -63,6 +81,7 @@ struct ObjectCopy: Sendable {
                     return FetchedFile(path: path, url: url, bytes: bytes.count, sha256: sha256, state: .fetched)
                 }
             } catch let error as HarvestError where error.kind == .notFound {
+                try await requireAbsence(of: key)
                 file = FetchedFile(path: path, url: url, bytes: 0, sha256: nil, state: .absent)
             }
             try manifest.add(file)
