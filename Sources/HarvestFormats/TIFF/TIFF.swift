@@ -9,7 +9,7 @@ public struct TIFF: Format {
     public let fileExtensions = ["tif", "tiff", "tf8", "tf2", "btf"]
 
     /// More pages than this are no image.
-    private static let mostPages = 1 << 20
+    static let mostPages = 1 << 20
     /// Directories of a remote file that are read one after the other before giving up.
     private static let mostRemoteReads = 2048
 

@@ -11,7 +11,8 @@ extension TIFFPage {
         var lower = directory.offset, upper = directory.offset + directory.length
         for entry in directory.entries.values where !entry.isInline {
             lower = min(lower, entry.offset)
-            upper = max(upper, entry.offset + entry.count * entry.valueSize)
+            let (end, overflow) = entry.offset.addingReportingOverflow(entry.count * entry.valueSize)
+            upper = max(upper, overflow ? Int.max : end)
         }
         return lower..<upper
     }
@@ -49,7 +50,9 @@ extension TIFFPage {
             (0..<count).allSatisfy { i in
                 let old = dialect.number(a, at: start + i * size, size: size)
                 let new = dialect.number(b, at: start + i * size, size: size)
-                return old != nil && old.map { $0 + shift } == new
+                guard let old, let new else { return false }
+                let (moved, overflow) = old.addingReportingOverflow(shift)
+                return !overflow && moved == new
             }
         }
         if entry.isInline {
@@ -77,7 +80,7 @@ extension TIFFReader {
         let span = first.directorySpan
         guard stride > 0, span.count <= 64 << 10, let total = window.total else { return nil }
         let last = (total - (first.directory.offset + first.directory.length)) / stride
-        guard last >= 2, first.directory.next == second.offset, second.next == second.offset + stride else { return nil }
+        guard last >= 2, last < TIFF.mostPages, first.directory.next == second.offset, second.next == second.offset + stride else { return nil }
         let head = try await window.bytes(at: span.lowerBound, count: span.count)
         for page in [1, last] {
             guard let bytes = try await window.bytesIfPresent(at: span.lowerBound + page * stride, count: span.count)
