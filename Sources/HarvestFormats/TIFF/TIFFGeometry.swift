@@ -105,6 +105,8 @@ extension TIFFGeometry {
         if let name = TIFFCompression.obstacle(compression) { obstacle = name }
         if !(1...3).contains(predictor) { obstacle = "predictor \(predictor)" }
         if bits % 8 != 0, predictor != 1 { obstacle = "predictor \(predictor) on samples of \(bits) bits" }
+        if predictor != 1, dataType == .complex64 || dataType == .complex128 { obstacle = "predictor \(predictor) on complex samples" }
+        if predictor == 3, ![.float16, .float32, .float64].contains(dataType) { obstacle = "predictor 3 on whole numbers" }
         if try await value(TIFFTag.photometric) == 6, compression != 7, !isPlanar,
             let entry = directory.entries[TIFFTag.subsampling],
             try await reader.integers(entry, limit: 2) != [1, 1]
@@ -125,6 +127,15 @@ extension TIFFGeometry {
                 throw HarvestError.malformed("strips or tiles of \(segment) with \(samples) samples", at: place)
             }
             size = value
+        }
+        var segments = 1
+        for factor in segmentGrid + [samples] where factor > 0 {
+            let (value, overflow) = segments.multipliedReportingOverflow(by: factor)
+            guard !overflow, value < 1 << 50 else {
+                throw HarvestError.malformed(
+                    "a page of \(width) × \(height) × \(depth) pixels in strips or tiles of \(segment)", at: place)
+            }
+            segments = value
         }
     }
 
