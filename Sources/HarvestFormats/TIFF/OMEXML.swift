@@ -81,6 +81,6 @@ struct OMEXML: Sendable {
         guard page >= 0, count >= 0, count <= pageOf.count - flat else {
             throw HarvestError.malformed("OME-XML: a block of \(count) planes leaves the image")
         }
-        for i in 0..<count where page + i < pages { pageOf[flat + i] = page + i }
+        for i in 0..<min(count, max(0, pages - page)) { pageOf[flat + i] = page + i }
     }
 }
