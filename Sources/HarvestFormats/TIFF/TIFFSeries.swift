@@ -84,7 +84,7 @@ extension TIFFSeries {
                 continue
             }
             leading.removeLast(pageShape.count)
-            guard let count = Coordinate(leading).product, count >= 1, index + count <= pages.count,
+            guard let count = Coordinate(leading).product, count >= 1, count <= pages.count - index,
                 (index..<index + count).allSatisfy({ pages[$0].geometry.shape == pageShape })
             else { return nil }
             var series = TIFFSeries(pageOf: (index..<index + count).map(Optional.some), geometry: geometry)
