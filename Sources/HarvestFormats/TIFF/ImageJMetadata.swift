@@ -59,7 +59,7 @@ struct ImageJMetadata: Sendable {
     /// The slices behind the only directory of a stack that outgrew its 32-bit offsets: they follow the first one.
     func contiguousPages(_ reader: TIFFReader, first: TIFFPage) async throws -> TIFFPages? {
         let geometry = first.geometry
-        guard images > 1, geometry.compression == 1, geometry.bits % 8 == 0, !geometry.isTiled, !geometry.isPlanar,
+        guard images > 1, images <= TIFF.mostPages, geometry.depth == 1, geometry.compression == 1, geometry.bits % 8 == 0, !geometry.isTiled, !geometry.isPlanar,
             let start = try await first.segments(reader).first ?? nil, let total = reader.window.total
         else { return nil }
         let (size, overflow) = geometry.bytesPerRow.multipliedReportingOverflow(by: geometry.height)
