@@ -1,5 +1,5 @@
 # Everything a person needs. Each target prints its phases with the seconds they took.
-.PHONY: demo test build bench format lint clean live
+.PHONY: demo test build bench format lint clean live soak
 
 SWIFT_FLAGS = -c release -Xswiftc -enable-testing
 
@@ -24,6 +24,10 @@ lint:
 
 live:            ## the real addresses, for people who have a network
 	@bash Scripts/live.sh
+
+soak: build      ## damaged files against probe and read, two at a time, ten minutes
+	@python3 Scripts/soak.py "$$(swift build $(SWIFT_FLAGS) --show-bin-path)/harvest" --seed 1 & \
+	python3 Scripts/soak.py "$$(swift build $(SWIFT_FLAGS) --show-bin-path)/harvest" --seed 2; wait
 
 clean:
 	rm -rf .build

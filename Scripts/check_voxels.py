@@ -110,6 +110,18 @@ def compare(o, dice, folder):
         b = box((564, 2520, 2596), (90, 90, 90))
         same(f"level 0 {b} formula", read(ZARR, b, "<i2"), truth.openorganelle(0, b))
     print(f"{count} comparisons, all equal")
+    # Peak memory of the whole job on both addresses, with the default budget: about 1 GB is fetched. A process of its
+    # own measures it, since a child's figure begins with the size of the process that forked it.
+    script = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)")
+    job = [harvest, "collect", PAGE, "https://openorganelle.janelia.org/datasets/jrc_mus-nacc-2", "--into", folder / "job", "-q"]
+    peak = float(subprocess.run(
+        [sys.executable, "-c", script, *job], env=os.environ | {"HARVEST_OPENORGANELLE_KEY": "replica-anon-key"},
+        stdout=subprocess.PIPE, check=True).stdout)
+    print(f"peak memory of collect: {peak:.0f} MiB")
+    if peak > 256:
+        sys.exit("collect takes more than 256 MiB")
 
 
 if __name__ == "__main__":

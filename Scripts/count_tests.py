@@ -8,7 +8,7 @@ results, swift_status = Path(sys.argv[1]), int(sys.argv[2])
 text = (results / "swift.txt").read_text(errors="replace")
 passed = len(re.findall(r"^. Test (?!run ).* passed after", text, re.M))
 failed = len(re.findall(r"^. Test (?!run ).* failed after", text, re.M))
-skipped = re.findall(r"^. Test (?!run )(.*) skipped(?:: \"(.*)\")?", text, re.M)
+skipped = re.findall(r'^. Test "(.*)" skipped(?:: "(.*)")?\.?$', text, re.M)
 for name, why in skipped:
     print(f"skipped {name}: {why}")
 if swift_status != 0 and failed == 0:

@@ -22,6 +22,13 @@ phase "optimised build with tests"
 swift build $flags --build-tests 2>&1 | grep -E 'error|warning|Compiling|Build' | tail -n 20
 [ "${PIPESTATUS[0]}" = 0 ] || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 bin=$(swift build $flags --show-bin-path)
+shared=${HARVEST_SHARED:-../shared}
+if [ -f "$shared/corpus.tar.xz" ]; then
+    phase "corpus unpacked"
+    mkdir -p .build/corpus
+    [ -d .build/corpus/expected ] || tar xf "$shared/corpus.tar.xz" -C .build/corpus
+    export HARVEST_CORPUS=$PWD/.build/corpus
+fi
 phase "Swift tests"
 swift test $flags --skip-build >.build/results/swift.txt 2>&1
 swift_status=$?
@@ -31,10 +38,7 @@ check "replica against the reference readers" .build/venv/bin/python Scripts/che
 phase "voxels over the replica against tifffile, zarr-python and tensorstore"
 check "voxels against the reference readers" .build/venv/bin/python Scripts/check_voxels.py "$bin"
 phase "corpus"
-shared=${HARVEST_SHARED:-../shared}
-if [ -f "$shared/corpus.tar.xz" ]; then
-    mkdir -p .build/corpus
-    [ -d .build/corpus/expected ] || tar xf "$shared/corpus.tar.xz" -C .build/corpus
+if [ -n "${HARVEST_CORPUS:-}" ]; then
     check "corpus" python3 Scripts/corpus_scope.py --harvest "$bin/harvest" --corpus .build/corpus --judge "$shared/check_corpus.py"
 else
     skip "corpus" "no $shared/corpus.tar.xz here"

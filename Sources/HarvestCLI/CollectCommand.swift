@@ -12,8 +12,7 @@ struct CollectCommand: AsyncParsableCommand {
 
             EXAMPLES
               harvest collect https://www.epfl.ch/labs/cvlab/data/data-em/ --into data
-              harvest collect --max-bytes 200MB --into data \\
-                  https://openorganelle.janelia.org/datasets/jrc_mus-nacc-2 s3://bucket/em.zarr
+              harvest collect s3://bucket/em.zarr volume.tif --into data --max-bytes 200MB
               harvest collect - --into data --probe-only < addresses.txt
             """)
 
@@ -32,7 +31,7 @@ struct CollectCommand: AsyncParsableCommand {
         var options = CollectOptions(folder: into)
         (options.maximumBytes, options.link, options.crop) = (maxBytes.value, link, box)
         (options.open.isExact, options.fetches) = (exact, !probeOnly)
-        let line = ProgressLine(isQuiet: common.quiet)
+        let line = try common.progress
         let all = common.expand(addresses)
         let (entries, table) = try await context.collect(all, options) { line.show($0) }
         line.end()
@@ -65,9 +64,13 @@ struct CollectCommand: AsyncParsableCommand {
                     Terminal.print("  \(outcome.files.count) files, \(Size.text(outcome.bytes)), in \(outcome.folder)")
                 }
                 for failure in outcome.failed.prefix(3) { common.say(failure.error, address: failure.url) }
-                if outcome.failed.count > 3 { Terminal.say("harvest: … and \(outcome.failed.count - 3) more files failed") }
+                if outcome.failed.count > 3 {
+                    Terminal.say("harvest: … and \(outcome.failed.count - 3) more files failed")
+                }
             }
         }
-        Terminal.print("\nAll of it is in \(into)/ (table.md, table.csv, table.json, records.json, web_metadata.json, file_metadata.json, raw/)")
+        Terminal.print(
+            "\nAll of it is in \(into)/ (table.md, table.csv, table.json, records.json, web_metadata.json, file_metadata.json, raw/)"
+        )
     }
 }

@@ -6,9 +6,14 @@ struct CommonFlags: ParsableArguments {
     @Flag(help: "Print the result as JSON, one line per address.") var json = false
     @Flag(name: [.short, .long], help: "No progress.") var quiet = false
     @Flag(name: [.short, .long], help: "Say more about errors.") var verbose = false
-    @Option(help: ArgumentHelp("Connect elsewhere for a host, as curl does (repeatable).", valueName: "host:port:host:port"))
+    @Option(help: ArgumentHelp("Progress as JSON lines into this file (- is stderr).", valueName: "file"))
+    var events: String?
+    @Option(
+        help: ArgumentHelp("Connect elsewhere for a host, as curl does (repeatable).", valueName: "host:port:host:port")
+    )
     var connectTo: [String] = []
-    @Option(help: ArgumentHelp("A file of certificate authorities to trust instead of the system's.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A file of certificate authorities to trust instead of the system's.", valueName: "file"))
     var ca: String?
 
     /// The process's environment with these flags over it.
@@ -26,6 +31,16 @@ struct CommonFlags: ParsableArguments {
         get throws {
             do { return try Context(environment: environment) } catch {
                 report(HarvestError.wrapping(error), address: "settings")
+                throw ExitCode(HarvestError.wrapping(error).kind.exitCode)
+            }
+        }
+    }
+
+    /// What shows progress, as these flags say.
+    var progress: ProgressLine {
+        get throws {
+            do { return try ProgressLine(isQuiet: quiet, events: events) } catch {
+                report(HarvestError.wrapping(error), address: events ?? "")
                 throw ExitCode(HarvestError.wrapping(error).kind.exitCode)
             }
         }
@@ -90,4 +105,17 @@ struct ByteCount: ExpressibleByArgument {
         self.value = value
     }
     var defaultValueDescription: String { Size.text(value) }
+}
+
+/// Three lengths in nm on the command line: `50,8,8`; one number means a cube.
+struct VoxelSize: ExpressibleByArgument {
+    var values: [Double]
+    init?(argument: String) {
+        let values = argument.split(separator: ",").compactMap { Double($0.trimmingSpaces()) }
+        guard values.count == argument.split(separator: ",").count, values.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+            return nil
+        }
+        guard values.count == 3 || values.count == 1 else { return nil }
+        self.values = values.count == 1 ? [values[0], values[0], values[0]] : values
+    }
 }

@@ -3,7 +3,8 @@ import ImageHarvest
 
 struct DescribeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "describe", abstract: "What a portal's page publishes: title, links, and claims with their places.",
+        commandName: "describe",
+        abstract: "What a portal's page publishes: title, links, and claims with their places.",
         discussion: """
             EXAMPLES
               harvest describe https://www.epfl.ch/labs/cvlab/data/data-em/
@@ -25,7 +26,8 @@ struct DescribeCommand: AsyncParsableCommand {
         if common.json { return Terminal.print(dataset.json.compact) }
         Terminal.print("\((dataset.title ?? dataset.id).displayed(limit: 300))  [\(dataset.portal ?? "")]")
         for (name, value) in [
-            ("description", dataset.description), ("authors", dataset.authors.isEmpty ? nil : dataset.authors.joined(separator: ", ")),
+            ("description", dataset.description),
+            ("authors", dataset.authors.isEmpty ? nil : dataset.authors.joined(separator: ", ")),
             ("licence", dataset.licence), ("DOIs", dataset.dois.isEmpty ? nil : dataset.dois.joined(separator: ", ")),
         ] {
             if let value { Terminal.print("  \(name): \(value.displayed(limit: 600))") }
@@ -33,12 +35,17 @@ struct DescribeCommand: AsyncParsableCommand {
         for claim in dataset.claims {
             let unit = claim.unit.map { " \($0)" } ?? ""
             Terminal.print(
-                "  \(claim.field.displayed()): \(claim.isApproximate ? "≈ " : "")\(Table.text(claim.value))\(unit)   (\(claim.place.displayed(limit: 200)))")
+                "  \(claim.field.displayed()): \(claim.isApproximate ? "≈ " : "")\(Table.text(claim.value))\(unit)   (\(claim.place.displayed(limit: 200)))"
+            )
         }
         for link in dataset.links {
             let size = link.bytes.map { "  \(Size.text($0))" } ?? ""
-            Terminal.print("  \(link.isPrimary ? "→" : " ") \(link.role.rawValue)  \(link.format ?? "?")  \(link.url.displayed())\(size)")
+            Terminal.print(
+                "  \(link.isPrimary ? "→" : " ") \(link.role.rawValue)  \(link.format ?? "?")  \(link.url.displayed())\(size)"
+            )
         }
-        for finding in dataset.findings { Terminal.print("  \(finding.severity.rawValue): \(finding.message.displayed()) [\(finding.rule)]") }
+        for finding in dataset.findings {
+            Terminal.print("  \(finding.severity.rawValue): \(finding.message.displayed()) [\(finding.rule)]")
+        }
     }
 }

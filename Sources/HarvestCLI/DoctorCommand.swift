@@ -22,7 +22,9 @@ struct DoctorCommand: AsyncParsableCommand {
             Terminal.print(json.compact)
         } else {
             for check in checks {
-                Terminal.print("\(check.isFine ? "ok     " : check.isNeeded ? "MISSING" : "–      ") \(check.name): \(check.message)")
+                Terminal.print(
+                    "\(check.isFine ? "ok     " : check.isNeeded ? "MISSING" : "–      ") \(check.name): \(check.message)"
+                )
             }
         }
         if checks.contains(where: { !$0.isFine && $0.isNeeded }) { throw ExitCode(1) }

@@ -32,7 +32,7 @@ struct FetchCommand: AsyncParsableCommand {
         var options = FetchOptions(folder: into)
         (options.link, options.allLinks, options.level) = (link, allLinks, level)
         (options.maximumBytes, options.isDryRun) = (maxBytes?.value, dryRun)
-        let line = ProgressLine(isQuiet: common.quiet)
+        let line = try common.progress
         try await common.forEach(addresses) { address in
             let outcomes = try await context.fetch(address, options) { line.show($0) }
             line.end()
@@ -49,11 +49,16 @@ struct FetchCommand: AsyncParsableCommand {
         Terminal.print("\(outcome.address.displayed()): \(verb) \(outcome.plan)")
         if dryRun { return }
         for file in outcome.files.prefix(8) {
-            Terminal.print("  \(outcome.folder)/\(file.path.displayed())  \(Size.text(file.bytes))  \(file.state.rawValue)  sha256 \(file.sha256 ?? "-")")
+            Terminal.print(
+                "  \(outcome.folder)/\(file.path.displayed())  \(Size.text(file.bytes))  \(file.state.rawValue)  sha256 \(file.sha256 ?? "-")"
+            )
         }
-        if outcome.files.count > 8 { Terminal.print("  … \(outcome.files.count - 8) more files, all in manifest.jsonl") }
+        if outcome.files.count > 8 {
+            Terminal.print("  … \(outcome.files.count - 8) more files, all in manifest.jsonl")
+        }
         let absent = outcome.files.count { $0.state == .absent }
         if absent > 0 { Terminal.print("  \(absent) chunks were never stored; they read as the fill value") }
-        Terminal.print("  \(Size.text(outcome.bytes)) in \(outcome.files.count) files; \(outcome.cost.requests) requests")
+        Terminal.print(
+            "  \(Size.text(outcome.bytes)) in \(outcome.files.count) files; \(outcome.cost.requests) requests")
     }
 }

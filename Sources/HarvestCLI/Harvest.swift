@@ -17,9 +17,18 @@ struct Harvest: AsyncParsableCommand {
               harvest read volume.zarr --digest --json
 
             EXIT STATUS
-              0 done · 1 finished, but some items failed · 64 the request makes no sense · 65 malformed bytes
-              66 not found · 69 unsupported · 70 a bug · 73 the local disk refused · 74 the source changed
-              75 the far side failed after all retries · 77 not permitted · 130 interrupted (run it again to go on)
+              0   done
+              1   finished, but some items failed
+              64  the request makes no sense
+              65  the bytes break their format
+              66  nothing is there
+              69  no portal, format, codec or type here knows it
+              70  a bug; please report
+              73  the local disk refused
+              74  the source changed, or a checksum differs
+              75  the far side failed after all retries
+              77  not permitted
+              130 interrupted; run the same command again to go on
             """,
         version: "harvest 0.1.0",
         subcommands: [

@@ -13,7 +13,8 @@ struct ListCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var common: CommonFlags
-    @Argument(help: "portals, formats, codecs, stores, or addresses; nothing lists all that is known.") var addresses: [String] = []
+    @Argument(help: "portals, formats, codecs, stores, or addresses; nothing lists all that is known.") var addresses:
+        [String] = []
 
     private static let kinds = ["portals": "portal", "formats": "format", "codecs": "codec", "stores": "store"]
 
@@ -38,7 +39,8 @@ struct ListCommand: AsyncParsableCommand {
         let width = parts.map(\.name.count).max() ?? 0
         for part in parts {
             let kind = part.kind + String(repeating: " ", count: max(0, 7 - part.kind.count))
-            Terminal.print("\(kind) \(part.name)\(String(repeating: " ", count: width - part.name.count))  \(part.summary)")
+            Terminal.print(
+                "\(kind) \(part.name)\(String(repeating: " ", count: width - part.name.count))  \(part.summary)")
         }
     }
 
@@ -50,7 +52,9 @@ struct ListCommand: AsyncParsableCommand {
             Terminal.print("\((object["name"]?.string ?? "").displayed())\(size)")
         }
         for link in listing["links"]?.array ?? [] {
-            Terminal.print("\(link["role"]?.string ?? "")  \(link["format"]?.string ?? "?")  \((link["url"]?.string ?? "").displayed())")
+            Terminal.print(
+                "\(link["role"]?.string ?? "")  \(link["format"]?.string ?? "?")  \((link["url"]?.string ?? "").displayed())"
+            )
         }
     }
 }

@@ -14,6 +14,8 @@ struct ProbeCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonFlags
     @Argument(help: "Pages, links or paths; - reads them from stdin.") var addresses: [String]
     @Flag(help: "Read the metadata of every level, not of the finest alone.") var allLevels = false
+    @Option(help: ArgumentHelp("What you know better than page and file, in nm.", valueName: "z,y,x")) var voxelSize:
+        VoxelSize?
     @Flag(help: "Prove every page's directory instead of predicting it from the first.") var exact = false
     @Flag(help: "With --json: the untouched headers too.") var raw = false
     @Option(help: "On a page: the link of that name, file name or URL instead of the primary one.") var link: String?
@@ -22,6 +24,7 @@ struct ProbeCommand: AsyncParsableCommand {
     func run() async throws {
         let context = try common.context
         var options = ProbeOptions()
+        options.voxelSize = voxelSize?.values
         options.open = OpenOptions(allLevels: allLevels, isExact: exact)
         (options.link, options.allLinks) = (link, allLinks)
         try await common.forEach(addresses) { address in
@@ -49,24 +52,33 @@ struct ProbeCommand: AsyncParsableCommand {
             let name = volume.metadata.name.map { $0.isEmpty ? "" : " \"\($0.displayed(limit: 80))\"" } ?? ""
             Terminal.print("  image \(index)\(name)  \(volume.metadata.summary)")
             if index == 0, let size = probe.record?.beliefs[Field.Name.voxelSize] {
-                Terminal.print("    voxel size \(size.isApproximate ? "≈ " : "")\(Table.text(size.value)) nm, from the \(probe.record?.whereFrom ?? "")")
+                Terminal.print(
+                    "    voxel size \(size.isApproximate ? "≈ " : "")\(Table.text(size.value)) nm, from the \(probe.record?.whereFrom ?? "")"
+                )
             }
             for level in volume.levels.dropFirst() {
                 let shape = level.shape.map { "\($0)" } ?? "shape unread"
-                Terminal.print("    level \(level.index)  \(level.path.displayed(limit: 80))  \(shape)  \(Table.text(JSON(level.voxelSize))) nm")
+                Terminal.print(
+                    "    level \(level.index)  \(level.path.displayed(limit: 80))  \(shape)  \(Table.text(JSON(level.voxelSize))) nm"
+                )
             }
         }
         for entry in probe.contents.arrays.prefix(32) {
             let error = entry.error.map { "  not readable: \($0)" } ?? ""
             let codecs = entry.codecs.isEmpty ? "uncompressed" : entry.codecs.joined(separator: "+")
-            Terminal.print("  array \"\(entry.path.displayed(limit: 80))\"  \(entry.dtype ?? "?") \(entry.shape.map { "\($0)" } ?? "?")  chunk \(entry.chunk.map { "\($0)" } ?? "?")  \(codecs)\(error)")
+            Terminal.print(
+                "  array \"\(entry.path.displayed(limit: 80))\"  \(entry.dtype ?? "?") \(entry.shape.map { "\($0)" } ?? "?")  chunk \(entry.chunk.map { "\($0)" } ?? "?")  \(codecs)\(error)"
+            )
         }
-        if probe.contents.arrays.count > 32 { Terminal.print("  … \(probe.contents.arrays.count - 32) more arrays (--json lists all)") }
+        if probe.contents.arrays.count > 32 {
+            Terminal.print("  … \(probe.contents.arrays.count - 32) more arrays (--json lists all)")
+        }
         for finding in probe.contents.findings + (probe.record?.findings ?? []) {
             Terminal.print("  \(finding.severity.rawValue): \(finding.message.displayed()) [\(finding.rule)]")
         }
         let cost = probe.cost
-        Terminal.print("  cost: \(cost.requests) requests, \(Size.text(cost.bytes)), \(cost.roundTrips) round trips"
-            + (probe.portalRequests > 0 ? "; \(probe.portalRequests) requests to the portal before" : ""))
+        Terminal.print(
+            "  cost: \(cost.requests) requests, \(Size.text(cost.bytes)), \(cost.roundTrips) round trips"
+                + (probe.portalRequests > 0 ? "; \(probe.portalRequests) requests to the portal before" : ""))
     }
 }

@@ -28,7 +28,9 @@ struct ReadCommand: AsyncParsableCommand {
     @Option(name: [.short, .long], help: "Write the voxels here (- is stdout).") var out: String?
 
     func validate() throws {
-        if !digest, out == nil { throw ValidationError("say --digest, or --out FILE for the voxels (--out - is stdout)") }
+        if !digest, out == nil {
+            throw ValidationError("say --digest, or --out FILE for the voxels (--out - is stdout)")
+        }
         if digest, out != nil { throw ValidationError("--digest and --out exclude each other") }
         if out != nil, addresses.count != 1 { throw ValidationError("--out takes one address") }
         if level < 0 { throw ValidationError("--level counts from 0") }
@@ -59,8 +61,11 @@ struct ReadCommand: AsyncParsableCommand {
     }
 
     private func show(_ digest: VoxelDigest, _ address: String) {
-        let name = digest.page.map { "page \($0)" } ?? digest.array.map { "array \"\($0)\"" } ?? "image \(digest.image ?? 0)"
+        let name =
+            digest.page.map { "page \($0)" } ?? digest.array.map { "array \"\($0)\"" } ?? "image \(digest.image ?? 0)"
         if let error = digest.error { return Terminal.print("\(name)  not readable: \(error)") }
-        Terminal.print("\(digest.sha256 ?? "")  \(name)  \(digest.dtype ?? "") \(digest.shape ?? [])  \(digest.minimum.compact) … \(digest.maximum.compact)  \(address)")
+        Terminal.print(
+            "\(digest.sha256 ?? "")  \(name)  \(digest.dtype ?? "") \(digest.shape ?? [])  \(digest.minimum.compact) … \(digest.maximum.compact)  \(address)"
+        )
     }
 }

@@ -1,29 +1,41 @@
 import Glibc
 
 /// Turns Ctrl-C and a polite kill into the exit status that scripts expect, with the state kept on disk.
+///
+/// A handler may do next to nothing, so it writes the signal's number into a pipe that a thread of ours reads.
+/// (Waiting with `sigwait` is not enough: the runtime's main loop suspends with every signal unblocked.)
 enum Signals {
-    /// Call before any other thread starts, so that all of them leave these signals to the watcher.
+    private nonisolated(unsafe) static var pipeEnds: (read: Int32, write: Int32) = (-1, -1)
+
+    /// Call once, before anything else.
     static func watch() {
         signal(SIGPIPE, SIG_IGN)
-        var set = sigset_t()
-        sigemptyset(&set)
-        sigaddset(&set, SIGINT)
-        sigaddset(&set, SIGTERM)
-        pthread_sigmask(SIG_BLOCK, &set, nil)
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return }
+        _ = fcntl(ends[0], F_SETFD, FD_CLOEXEC)
+        _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
+        pipeEnds = (ends[0], ends[1])
         var thread = pthread_t()
         pthread_create(
             &thread, nil,
             { _ in
-                var set = sigset_t()
-                sigemptyset(&set)
-                sigaddset(&set, SIGINT)
-                sigaddset(&set, SIGTERM)
-                var number: Int32 = 0
-                sigwait(&set, &number)
-                Terminal.clearLine()
-                Terminal.say("harvest: interrupted; what is complete is kept, run the same command again to go on")
-                _exit(128 + number)
+                Signals.wait()
+                return nil
             }, nil)
         pthread_detach(thread)
+        for number in [SIGINT, SIGTERM] {
+            signal(number) { number in
+                var byte = UInt8(truncatingIfNeeded: number)
+                _ = write(Signals.pipeEnds.write, &byte, 1)
+            }
+        }
+    }
+
+    private static func wait() {
+        var byte: UInt8 = 0
+        while read(pipeEnds.read, &byte, 1) != 1 {}
+        Terminal.clearLine()
+        Terminal.say("harvest: interrupted; what is complete is kept, run the same command again to go on")
+        _exit(128 + Int32(byte))
     }
 }

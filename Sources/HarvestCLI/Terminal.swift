@@ -35,8 +35,28 @@ final class ProgressLine: Sendable {
     private let isQuiet: Bool
     private let last = Mutex(0.0)
     private let start = ProgressLine.now
+    /// Where events go as JSON lines; -1 for nowhere.
+    private let events: Int32
 
-    init(isQuiet: Bool) { self.isQuiet = isQuiet }
+    /// - Parameter events: A file for progress as JSON lines, `-` for stderr.
+    init(isQuiet: Bool, events: String? = nil) throws {
+        self.isQuiet = isQuiet || events == "-"
+        self.events = events.map { $0 == "-" ? 2 : open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644) } ?? -1
+        if let events, self.events < 0 {
+            throw HarvestError(.storage, "cannot write: \(String(cString: strerror(errno)))", at: events)
+        }
+    }
+
+    private func tell(_ tally: Tally) {
+        guard events >= 0 else { return }
+        let event: JSON = [
+            "schema": "harvest.event/1", "event": "progress", "subject": .string(tally.subject),
+            "done": .int(tally.done),
+            "total": JSON(tally.total), "measure": .string(tally.measure), "seconds": .double(Self.now - start),
+        ]
+        let line = Array((event.compact + "\n").utf8)
+        _ = write(events, line, line.count)
+    }
 
     private static var now: Double {
         var time = timespec()
@@ -45,6 +65,7 @@ final class ProgressLine: Sendable {
     }
 
     func show(_ tally: Tally) {
+        tell(tally)
         guard !isQuiet else { return }
         let now = Self.now
         let step = Terminal.showsProgress ? 0.1 : 10.0
@@ -71,7 +92,8 @@ final class ProgressLine: Sendable {
 /// Sizes as people read them, in powers of ten.
 enum Size {
     static func text(_ bytes: Int) -> String {
-        for (unit, size) in [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)] where bytes >= size {
+        for (unit, size) in [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)]
+        where bytes >= size {
             let tenths = bytes / (size / 10)
             return tenths >= 1000 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
         }
@@ -83,7 +105,8 @@ enum Size {
         let digits = text.prefix { $0.isNumber || $0 == "." }
         guard let number = Double(digits), number >= 0 else { return nil }
         let factors = [
-            "": 1.0, "b": 1, "k": 1e3, "kb": 1e3, "kib": 1024, "m": 1e6, "mb": 1e6, "mib": 1_048_576, "g": 1e9, "gb": 1e9,
+            "": 1.0, "b": 1, "k": 1e3, "kb": 1e3, "kib": 1024, "m": 1e6, "mb": 1e6, "mib": 1_048_576, "g": 1e9,
+            "gb": 1e9,
             "gib": 1_073_741_824, "t": 1e12, "tb": 1e12, "tib": 1_099_511_627_776,
         ]
         guard let factor = factors[text.dropFirst(digits.count).trimmingSpaces().lowercased()] else { return nil }

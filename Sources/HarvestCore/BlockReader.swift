@@ -58,7 +58,8 @@ public enum BlockReader {
         }
     }
 
-    private static func read(_ array: any ChunkedArray, cells: [Coordinate], into destination: Destination) async throws {
+    private static func read(_ array: any ChunkedArray, cells: [Coordinate], into destination: Destination) async throws
+    {
         let locations = try await array.locate(cells)
         var jobs: [Job] = []
         for (cell, location) in zip(cells, locations) {
@@ -94,7 +95,9 @@ public enum BlockReader {
         }
     }
 
-    private static func readRemote(_ array: any ChunkedArray, _ pieces: [Piece], _ destination: Destination) async throws {
+    private static func readRemote(_ array: any ChunkedArray, _ pieces: [Piece], _ destination: Destination)
+        async throws
+    {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (index, piece) in pieces.enumerated() {
                 if index >= window { try await group.next() }
@@ -107,7 +110,8 @@ public enum BlockReader {
     private static func readPiece(_ array: any ChunkedArray, _ piece: Piece, _ destination: Destination) async throws {
         let reply: Reply
         do { reply = try await array.store.read(piece.key, piece.range) } catch let error as HarvestError
-        where array.isAbsence(error) {
+            where array.isAbsence(error)
+        {
             for job in piece.jobs { fill(array, job.cell, destination) }
             return
         }
@@ -121,7 +125,9 @@ public enum BlockReader {
     /// Joins jobs whose bytes are neighbours.
     private static func join(_ jobs: [Job]) -> [Piece] {
         var pieces: [Piece] = []
-        func start(_ job: Job) -> Int { if case .bytes(let range) = job.location.range { range.lowerBound } else { -1 } }
+        func start(_ job: Job) -> Int {
+            if case .bytes(let range) = job.location.range { range.lowerBound } else { -1 }
+        }
         let sorted = jobs.sorted { ($0.location.key, start($0)) < ($1.location.key, start($1)) }
         for job in sorted {
             if let last = pieces.last, last.key == job.location.key, case .bytes(let have) = last.range,
@@ -137,7 +143,8 @@ public enum BlockReader {
         return pieces
     }
 
-    private static func slice(_ bytes: Bytes, at offset: Int, _ location: ChunkLocation, _ array: any ChunkedArray) throws
+    private static func slice(_ bytes: Bytes, at offset: Int, _ location: ChunkLocation, _ array: any ChunkedArray)
+        throws
         -> Bytes
     {
         guard case .bytes(let range) = location.range else { return bytes }
@@ -149,13 +156,15 @@ public enum BlockReader {
         return part
     }
 
-    private static func decode(_ array: any ChunkedArray, _ job: Job, _ bytes: Bytes, _ destination: Destination) throws {
+    private static func decode(_ array: any ChunkedArray, _ job: Job, _ bytes: Bytes, _ destination: Destination) throws
+    {
         let layout = array.layout(of: job.cell)
         let cellBox = array.grid.box(of: job.cell)
         guard let region = cellBox.intersection(destination.box) else { return }
         let size = array.dataType.size
         guard let voxels = layout.shape.product, !voxels.multipliedReportingOverflow(by: size).overflow else {
-            throw HarvestError.malformed("a chunk of shape \(layout.shape) is past every memory", at: array.store.address)
+            throw HarvestError.malformed(
+                "a chunk of shape \(layout.shape) is past every memory", at: array.store.address)
         }
         let needed = voxels * size
         try bytes.withUnsafeBytes { source in
@@ -170,7 +179,8 @@ public enum BlockReader {
                 return
             }
             guard needed <= 2 << 30 else {
-                throw HarvestError.unsupported("a chunk of \(needed) bytes is over the limit of 2 GiB", at: array.store.address)
+                throw HarvestError.unsupported(
+                    "a chunk of \(needed) bytes is over the limit of 2 GiB", at: array.store.address)
             }
             if let direct = direct(layout, region, cellBox, destination, needed) {
                 return try array.decode(source, cell: job.cell, into: direct)
@@ -188,7 +198,8 @@ public enum BlockReader {
     private static func direct(
         _ layout: ChunkLayout, _ region: Box, _ cell: Box, _ destination: Destination, _ needed: Int
     ) -> UnsafeMutableRawBufferPointer? {
-        guard layout.byteOrder == .little, region == cell, layout.shape == cell.shape, layout.strides == layout.shape.stridesC
+        guard layout.byteOrder == .little, region == cell, layout.shape == cell.shape,
+            layout.strides == layout.shape.stridesC
         else { return nil }
         // Contiguous if, from the second axis longer than 1 on, the chunk spans the box.
         var isOuter = true
@@ -210,7 +221,9 @@ public enum BlockReader {
         if region.rank > 0 { rows.shape[region.rank - 1] = 1 }
         rows.forEach { index in
             var at = destination.base
-            for axis in 0..<region.rank { at += (index[axis] - destination.box.origin[axis]) * destination.strides[axis] }
+            for axis in 0..<region.rank {
+                at += (index[axis] - destination.box.origin[axis]) * destination.strides[axis]
+            }
             if isZero {
                 at.initializeMemory(as: UInt8.self, repeating: 0, count: row * size)
             } else {

@@ -5,7 +5,8 @@ public protocol Codec: Sendable {
     /// - Returns: How many bytes were written; never more than `destination` holds. A stream that would give more
     ///   is an error, not a larger buffer.
     /// - Throws: ``HarvestError`` `.malformed`.
-    func decode(_ bytes: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) throws(HarvestError) -> Int
+    func decode(_ bytes: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) throws(HarvestError)
+        -> Int
 
     /// Encodes `bytes`.
     func encode(_ bytes: UnsafeRawBufferPointer) throws(HarvestError) -> [UInt8]

@@ -100,7 +100,8 @@ public enum Key {
             let isControl = part.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }
             guard !part.isEmpty, part != ".", part != "..", !isControl, !part.contains("\\") else {
                 throw HarvestError(
-                    .denied, "the name \"\(key.displayed(limit: 200))\" would leave its folder or cannot be a file name")
+                    .denied, "the name \"\(key.displayed(limit: 200))\" would leave its folder or cannot be a file name"
+                )
             }
         }
         return parts

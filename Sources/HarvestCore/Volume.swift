@@ -50,7 +50,8 @@ public struct Volume: Sendable {
     /// - Throws: ``HarvestError`` `.invalid` for a level that is not there.
     public func array(level: Int = 0) async throws -> any ChunkedArray {
         guard levels.indices.contains(level) else {
-            throw HarvestError.invalid("level \(level) is not there: the volume has \(levels.count) level(s), 0 the finest")
+            throw HarvestError.invalid(
+                "level \(level) is not there: the volume has \(levels.count) level(s), 0 the finest")
         }
         return try await levels[level].open()
     }

@@ -3,13 +3,16 @@ import Synchronization
 
 /// Threads for blocking work (decoding, reading files), so that Swift's own pool never waits for a disk.
 public final class Workers: Sendable {
-    /// One thread per core.
+    /// For reading and writing files: more than there are cores, since a disk keeps them waiting.
+    public static let files = Workers(count: 4)
+
+    /// For decoding: one thread per core.
     public static let shared = Workers(count: max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
 
     private final class Queue: @unchecked Sendable {
         var mutex = pthread_mutex_t()
         var condition = pthread_cond_t()
-        var jobs: [@Sendable () -> Void] = []
+        var jobs: [(@Sendable () -> Void)?] = []
         var head = 0
 
         init() {
@@ -28,11 +31,14 @@ public final class Workers: Sendable {
             pthread_mutex_lock(&mutex)
             defer { pthread_mutex_unlock(&mutex) }
             while head == jobs.count { pthread_cond_wait(&condition, &mutex) }
-            defer {
-                head += 1
-                if head == jobs.count { (jobs, head) = ([], 0) }
+            let job = jobs[head]
+            jobs[head] = nil  // what the job holds must not outlive it while others wait behind
+            head += 1
+            if head == jobs.count || head > 1024 {
+                jobs.removeFirst(head)
+                head = 0
             }
-            return jobs[head]
+            return job ?? {}
         }
     }
 

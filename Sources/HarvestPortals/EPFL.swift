@@ -1,118 +1,182 @@
 public import HarvestCore
-import HarvestMarkup
+internal import HarvestMarkup
 
-/// EPFL CVLab's "Electron Microscopy Dataset": one page of plain HTML, six multi-page TIFFs, no licence, no API.
+/// EPFL's CVLab: the hippocampus volume and its mitochondria.
 ///
-/// The page's paragraph after `h3#data` is all that is known about size and voxel size; the files say neither.
+/// One page without an API. `article.post-2138` holds `h3#data`; the paragraph after it says shape and voxel size in
+/// words; the files are links in the article. The file server's folder name begins with a space, which the page
+/// writes raw nine times and as `%20` once.
 public struct EPFL: Portal {
     public let name = "epfl"
     public let title = "EPFL CVLab"
     public let examples = ["https://www.epfl.ch/labs/cvlab/data/data-em/"]
 
-    private static let dataExtensions: Set = ["tif", "tiff", "zip", "h5", "hdf5", "raw", "gz", "nrrd", "mrc"]
-
     public init() {}
+
+    private static let page = "https://www.epfl.ch/labs/cvlab/data/data-em/"
 
     public func publishes(_ url: String) -> Bool {
         let address = Address(url)
-        let path = address.path.split(separator: "/").map { $0.lowercased() }
+        guard address.scheme == "https" || address.scheme == "http" else { return false }
+        let path = address.path.split(separator: "/")
         switch address.host {
         case "www.epfl.ch", "epfl.ch":
-            return path.starts(with: ["labs", "cvlab", "data"]) && path.count == 4 && path[3].hasPrefix("data-em")
-        case "cvlab.epfl.ch", "www.cvlab.epfl.ch":
-            return path == ["data", "data-em"] || path == ["data", "em"]
+            return path.count == 4 && path.starts(with: ["labs", "cvlab", "data"]) && path[3].hasPrefix("data-em")
+        case "cvlab.epfl.ch": return path == ["data", "data-em"]  // where the page stood before
         default: return false
         }
     }
 
     public func describe(_ url: String, through web: any Web) async throws -> Dataset {
-        let page = try await web.page(at: url)
-        try page.requireOK()
-        let html = try HTMLDocument.parse(bytes: page.body, at: url)
-        let article = html.first("article") ?? html
-        guard let paragraph = article.next("p", after: { $0.name == "h3" && $0.id == "data" }) else {
-            throw HarvestError(
-                .malformed, "the page changed: a paragraph after the heading h3#data was expected", at: url,
-                next: "please report this, or fetch its files by their own addresses")
-        }
-        let text = paragraph.text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        guard !text.isEmpty else { throw HarvestError.malformed("the page changed: the paragraph after h3#data is empty", at: url) }
-        var dataset = Dataset(address: url, id: Address(url).name, portal: name)
-        dataset.title = article.first("h1")?.text.trimmingSpaces() ?? html.first("title")?.text.trimmingSpaces()
+        guard publishes(url) else { throw HarvestError.invalid("this is no page of \(title)", at: url) }
+        // The address from before 2018 leads to today's page.
+        let isOld = Address(url).host == "cvlab.epfl.ch"
+        let current = isOld ? Self.page : "https://www.epfl.ch" + Address(url).path
+        let page = try await web.page(at: current).accepted(as: "the dataset's page")
+        let place = page.finalURL
+        let html = try HTMLDocument.parse(bytes: page.body, at: place)
+        let article = html.first { $0.name == "article" && $0.classes.contains("post-2138") } ?? html
+        let text = try Self.description(in: article, at: place)
+        var dataset = Dataset(address: url, id: "data-em", portal: name)
+        dataset.title = (article.first("h1") ?? html.first("title")).flatMap { Published.line($0.text) }
         dataset.description = text
-        dataset.claims = claims(text, at: "\(url)#data") + surroundings(article, at: url)
-        dataset.links = links(article, base: page.finalURL)
-        guard !dataset.links.isEmpty else {
-            throw HarvestError.malformed("the page changed: links to data files (a[href] ending in .tif) were expected", at: url)
+        Self.addSizes(from: text, at: "\(place)#data", to: &dataset)
+        if let match = text.firstMatch(of: /taken from (?:the )?([^,.;]{3,200})/) {
+            dataset.claims.append(Claim(Field.Name.sample, .string(String(match.output.1)), at: "\(place)#data"))
         }
-        dataset.findings = [
-            Finding(.warning, rule: "licence-missing", field: Field.Name.licence,
-                "the page states no licence; ask the authors before publishing anything derived from the data")
-        ]
+        let base = html.first("base")?.attributes["href"].flatMap { Href.resolve($0, against: place) } ?? place
+        Self.addImageName(in: article, base: base, to: &dataset)
+        Self.addReferences(in: article, base: base, at: "\(place)#references", to: &dataset)
+        dataset.links = Self.links(in: article, base: base)
+        if dataset.links.isEmpty {
+            dataset.findings.append(
+                Finding(.error, rule: "no-links", "the page changed: expected links to TIFF files in article.post-2138")
+            )
+        }
+        dataset.findings.append(
+            Finding(
+                .note, rule: "licence-missing", field: Field.Name.licence,
+                "the page states no licence: ask its authors before passing the data on"))
         return dataset
     }
 
-    /// What the paragraph says: `1065x2048x1536 volume` is Z, X, Y; `5x5x5nm` per voxel, "approximately".
-    private func claims(_ text: String, at place: String) -> [Claim] {
-        var claims: [Claim] = []
-        for match in text.matches(of: /([\d.]+)\s*[x×]\s*([\d.]+)\s*[x×]\s*([\d.]+)\s*([µμu]m|nm|)/) {
-            let (a, b, c) = (Double(match.output.1), Double(match.output.2), Double(match.output.3))
-            guard let a, let b, let c else { continue }
-            let before = text[..<match.range.lowerBound].suffix(40).lowercased()
-            let isApproximate = ["approximate", "about", "around", "~", "roughly"].contains { before.contains($0) }
-            let published = String(match.output.0).trimmingSpaces()
-            let zyx = [a, c, b]  // the page counts slices, then width, then height
-            switch match.output.4 {
-            case "nm":
-                claims.append(
-                    Claim(Field.Name.voxelSize, JSON(zyx.map(Optional.some)), unit: "nm", at: place, published: published, isApproximate: isApproximate))
-            case "":
-                let lengths = zyx.compactMap { Int(exactly: $0) }
-                guard lengths.count == 3 else { continue }
-                claims.append(Claim(Field.Name.shape, JSON(lengths), at: place, published: published))
-                claims.append(Claim(Field.Name.axes, ["z", "y", "x"], at: place))
-            default:
-                claims.append(
-                    Claim(Field.Name.extent, JSON(zyx.map { $0 * 1000 }.map(Optional.some)), unit: "nm", at: place, published: published))
+    private static func description(in article: MarkupNode, at place: String) throws(HarvestError) -> String {
+        func isDataHeading(_ node: MarkupNode) -> Bool { node.name == "h3" && node.id == "data" }
+        guard article.first(where: isDataHeading) != nil else {
+            throw .malformed("the page changed: expected the heading h3#data in article.post-2138", at: place)
+        }
+        guard let text = article.next("p", after: isDataHeading).flatMap({ Published.line($0.text) }) else {
+            throw .malformed("the page changed: expected a paragraph after h3#data in article.post-2138", at: place)
+        }
+        return text
+    }
+}
+
+// What the paragraph says.
+extension EPFL {
+    /// The page writes sizes as Z,X,Y: 1065 pages, each 2048 wide and 1536 high.
+    private static func zyx(_ size: SizeText) -> [Double] { [size.values[0], size.values[2], size.values[1]] }
+
+    private static func addSizes(from text: String, at place: String, to dataset: inout Dataset) {
+        for size in SizeText.all(in: text) {
+            let isVoxel = ["voxel", "resolution", "pixel"].contains { size.lead.lowercased().contains($0) }
+            let field = size.unit == nil ? Field.Name.shape : isVoxel ? Field.Name.voxelSize : Field.Name.extent
+            let lengths = zyx(size).compactMap { LengthUnit.nanometres($0, size.unit) }
+            let values = size.unit == nil ? zyx(size).filter { $0 == $0.rounded() } : lengths
+            guard dataset.claim(field) == nil, values.count == 3 else { continue }
+            dataset.claims.append(
+                Claim(
+                    field, .numbers(values), unit: size.unit.map { _ in "nm" }, at: place, published: size.text,
+                    // The section's size is rounded to whole micrometres: shape times voxel size says otherwise.
+                    isApproximate: size.isApproximate || field == Field.Name.extent))
+        }
+        if let finding = contradiction(in: dataset) { dataset.findings.append(finding) }
+    }
+
+    private static func contradiction(in dataset: Dataset) -> Finding? {
+        guard let shape = dataset.claim(Field.Name.shape)?.value.doubles,
+            let voxel = dataset.claim(Field.Name.voxelSize)?.value.doubles,
+            let extent = dataset.claim(Field.Name.extent)?.value.doubles
+        else { return nil }
+        let product = zip(shape, voxel).map { $0 * $1 }
+        guard zip(product, extent).contains(where: { abs($0 - $1) > 0.1 * $1 }) else { return nil }
+        return Finding(
+            .warning, rule: "extent-contradicted", field: Field.Name.extent,
+            """
+            the page speaks of a section of \(micrometres(extent)), but its shape times its voxel size is \
+            \(micrometres(product)) (z,y,x): take lengths from the latter
+            """)
+    }
+
+    private static func micrometres(_ lengths: [Double]) -> String {
+        lengths.map { JSON.number(($0 / 1000).rounded(significantDigits: 4)).compact }.joined(separator: " × ") + " µm"
+    }
+}
+
+// What the rest of the article says.
+extension EPFL {
+    private static let formats = [
+        "tif": "tiff", "tiff": "tiff", "h5": "hdf5", "hdf5": "hdf5", "mrc": "mrc", "dm3": "dm3", "dm4": "dm4",
+    ]
+    private static let archives: Set = ["zip", "gz", "bz2", "xz", "tar", "tgz", "7z", "mat", "raw", "nrrd", "npy"]
+
+    private static func links(in article: MarkupNode, base: String) -> [Link] {
+        var links: [Link] = []
+        var known: [String: Int] = [:]
+        for anchor in article.all("a") {
+            guard let url = anchor.attributes["href"].flatMap({ Href.resolve($0, against: base) }) else { continue }
+            let address = Address(url)
+            guard formats[address.fileExtension] != nil || archives.contains(address.fileExtension) else { continue }
+            let text = Published.line(anchor.text)
+            if let index = known[url] {
+                // One file is linked by its title and by its file name: the title says more.
+                if let text, links[index].name == address.name { links[index].name = text }
+            } else {
+                known[url] = links.count
+                let format = formats[address.fileExtension]
+                let role = format == nil ? .other : role(of: address.name.lowercased())
+                links.append(Link(url: url, format: format, role: role, name: text ?? address.name))
             }
         }
-        if let sample = text.firstMatch(of: /from the ([\w\s]+?(?:brain|cortex|tissue))/) {
-            claims.append(Claim(Field.Name.sample, .string(String(sample.output.1)), at: place))
-        }
-        return claims
-    }
-
-    /// What stands elsewhere on the page: the paper, and the technique that the example picture's name gives away.
-    private func surroundings(_ article: MarkupNode, at url: String) -> [Claim] {
-        var claims: [Claim] = []
-        if article.all("img").contains(where: { $0.attributes["src"]?.uppercased().contains("FIBSLICE") == true }) {
-            claims.append(Claim(Field.Name.modality, "FIB-SEM", at: "\(url)#img, inferred from the name FIBSLICE", isApproximate: true))
-        }
-        if let paper = article.next("p", after: { $0.id == "references" }) {
-            claims.append(Claim("reference", .string(paper.text.split(whereSeparator: \.isWhitespace).joined(separator: " ")), at: "\(url)#references"))
-        }
-        return claims
-    }
-
-    /// The data files, each once, in the page's order.
-    private func links(_ article: MarkupNode, base: String) -> [Link] {
-        var links: [Link] = []
-        for anchor in article.all("a") {
-            guard let href = anchor.attributes["href"], let url = Href.resolve(href, against: base) else { continue }
-            let address = Address(url)
-            guard Self.dataExtensions.contains(address.fileExtension) else { continue }
-            let text = anchor.text.trimmingSpaces()
-            if links.contains(where: { $0.url == url }) { continue }
-            let file = address.name.lowercased()
-            let role: Link.Role = file.contains("groundtruth") ? .labels : file.contains("result") ? .result : .image
-            let isPrimary = file.hasPrefix("volumedata") || text.lowercased() == "image stack"
-            let isFirst = !links.contains(where: \.isPrimary)
-            let isTIFF = ["tif", "tiff"].contains(address.fileExtension)
-            links.append(
-                Link(
-                    url: url, format: isTIFF ? "tiff" : nil, role: role,
-                    isPrimary: isPrimary && isFirst, name: text.isEmpty ? address.name : text))
-        }
+        if let primary = primary(of: links) { links[primary].isPrimary = true }
         return links
+    }
+
+    private static func role(of fileName: String) -> Link.Role {
+        if ["groundtruth", "ground_truth", "label", "mask"].contains(where: fileName.contains) { return .labels }
+        return fileName.contains("result") ? .result : .image
+    }
+
+    /// The page calls its main image "Image stack".
+    private static func primary(of links: [Link]) -> Int? {
+        links.firstIndex { $0.role == .image && $0.name?.lowercased() == "image stack" }
+            ?? links.firstIndex { $0.role == .image && Address($0.url).name.hasPrefix("volumedata") }
+            ?? links.firstIndex { $0.role == .image }
+    }
+
+    /// The page never names the microscope; its example images are called after focused ion beam slices.
+    private static func addImageName(in article: MarkupNode, base: String, to dataset: inout Dataset) {
+        let images = article.all("img").compactMap { $0.attributes["src"].flatMap { Href.resolve($0, against: base) } }
+        guard let url = images.first(where: { Address($0).name.uppercased().contains("FIBSLICE") }) else { return }
+        dataset.claims.append(
+            Claim(
+                Field.Name.modality, "FIB-SEM", at: "\(url)#inferred-from-image-name", published: Address(url).name,
+                isApproximate: true))
+    }
+
+    /// Links to papers; one that is no DOI stays a reference and no DOI is made up for it.
+    private static func addReferences(in article: MarkupNode, base: String, at place: String, to dataset: inout Dataset)
+    {
+        for paragraph in article.all("p") {
+            for anchor in paragraph.all("a") {
+                guard let url = anchor.attributes["href"].flatMap({ Href.resolve($0, against: base) }) else { continue }
+                let host = Address(url).host ?? ""
+                let isResolver = host == "doi.org" || host.hasSuffix(".doi.org")
+                guard isResolver || host == "ieeexplore.ieee.org" else { continue }
+                if isResolver, let doi = DOI.bare(in: url), !dataset.dois.contains(doi) { dataset.dois.append(doi) }
+                dataset.claims.append(
+                    Claim("reference", .string(url), at: place, published: Published.line(paragraph.text)))
+            }
+        }
     }
 }

@@ -1,61 +1,84 @@
-import HarvestCore
-import HarvestMarkup
+internal import HarvestCore
 
-/// Links as pages write them, made into URLs as servers want them.
+/// Links as pages write them, made into addresses that can be asked for.
 enum Href {
-    /// `href` against the page's URL, percent-encoded once: a raw space becomes `%20`, an existing `%20` stays.
+    /// The absolute address that `href` means on the page at `base`, without fragment, percent-encoded once.
     ///
-    /// - Returns: `nil` for what leads to no file: `mailto:`, `javascript:`, a bare fragment.
+    /// RFC 3986 §5.2. `nil` for what leads to no file: an empty link, a fragment, `mailto:`, `javascript:`, `data:`.
     static func resolve(_ href: String, against base: String) -> String? {
-        let href = href.trimmingSpaces()
-        guard !href.isEmpty, !href.hasPrefix("#") else { return nil }
-        let page = Address(base)
-        if let colon = href.firstIndex(of: ":"), href[..<colon].allSatisfy({ $0.isLetter || $0.isNumber || "+-.".contains($0) }) {
-            let scheme = href[..<colon].lowercased()
-            guard ["http", "https", "ftp", "s3", "gs"].contains(scheme) else { return nil }
-            return encode(href)
+        let typed = String(String.UnicodeScalarView(href.trimmingSpaces().unicodeScalars.filter { $0.value >= 0x20 }))
+        let link = typed.prefix { $0 != "#" }
+        guard !link.isEmpty else { return nil }
+        if let scheme = scheme(of: link) {
+            let isKnown = ["http", "https", "s3", "gs", "ftp"].contains(scheme)
+            return isKnown && link.dropFirst(scheme.count).hasPrefix("://") ? normalised(String(link)) : nil
         }
-        guard let host = page.host else { return nil }
-        if href.hasPrefix("//") { return encode("\(page.scheme):\(href)") }
-        if href.hasPrefix("/") { return encode("\(page.scheme)://\(host)\(href)") }
-        var folder = page.path.split(separator: "/", omittingEmptySubsequences: false).dropLast().map(String.init)
-        for part in href.split(separator: "/", omittingEmptySubsequences: false) {
-            if part == ".." { if folder.count > 1 { folder.removeLast() } } else if part != "." { folder.append(String(part)) }
-        }
-        return encode("\(page.scheme)://\(host)\(folder.joined(separator: "/"))")
+        guard let baseScheme = scheme(of: base), let mark = base.firstRange(of: "://")?.upperBound else { return nil }
+        if link.hasPrefix("//") { return normalised("\(baseScheme):\(link)") }
+        let authority = base[mark...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        let path = Address(base).path
+        let folder = path[...(path.lastIndex(of: "/") ?? path.startIndex)]
+        let joined = link.hasPrefix("/") ? String(link) : link.hasPrefix("?") ? "\(path)\(link)" : "\(folder)\(link)"
+        return normalised("\(baseScheme)://\(authority)\(joined)")
     }
 
-    /// Encodes what may not stand in a URL; what is encoded already stays.
-    static func encode(_ url: String) -> String {
-        var out = ""
-        for byte in url.utf8 {
-            let isPlain = byte > 0x20 && byte < 0x7F && !"\"<>\\^`{|}".utf8.contains(byte)
-            if isPlain { out.unicodeScalars.append(Unicode.Scalar(byte)) } else {
-                out += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return out
+    /// `url` with a lower-case scheme and host, without dot segments, and percent-encoded once: what may not stand in
+    /// a URL is encoded, `%XX` that stands there is left.
+    static func normalised(_ url: String) -> String {
+        guard let mark = url.firstRange(of: "://") else { return encoded(url) }
+        let rest = url[mark.upperBound...]
+        let authority = rest.prefix { $0 != "/" && $0 != "?" }
+        let afterAuthority = rest.dropFirst(authority.count)
+        let path = afterAuthority.prefix { $0 != "?" }
+        let query = afterAuthority.dropFirst(path.count)
+        let clean = path.isEmpty ? "/" : withoutDotSegments(path)
+        return "\(url[..<mark.lowerBound].lowercased())://\(encoded(authority.lowercased()))\(encoded(clean + query))"
     }
-}
 
-/// DOIs, wherever they stand.
-enum DOI {
-    /// The bare DOI in a URL or text (`10.25378/janelia.24222898`); `nil` where there is none.
-    static func find(in text: String) -> String? {
-        guard let start = text.firstRange(of: "10.")?.lowerBound else { return nil }
-        let doi = text[start...].prefix { !$0.isWhitespace && !"\"'<>,;)".contains($0) }
-        return doi.contains("/") && doi.count > 7 ? String(doi) : nil
-    }
-}
-
-extension Page {
-    /// Throws what a page that is no answer means.
-    func requireOK() throws(HarvestError) {
-        switch status {
-        case 200..<300: return
-        case 404, 410: throw .notFound("the portal has no such page", at: url)
-        case 401, 403: throw HarvestError(.denied, "the portal refuses the page (HTTP \(status))", at: url)
-        default: throw HarvestError(.unavailable, "the portal answers HTTP \(status)", at: url)
+    /// Percent-encodes what may not stand in a URL, and leaves what is encoded already.
+    static func encoded(_ text: String) -> String {
+        let bytes = Array(text.utf8)
+        var out: [UInt8] = []
+        for (index, byte) in bytes.enumerated() {
+            let isEscape =
+                byte == UInt8(ascii: "%") && index + 2 < bytes.count && isHex(bytes[index + 1])
+                && isHex(bytes[index + 2])
+            if isEscape || allowed.contains(byte) { out.append(byte) } else { out += escaped(byte) }
         }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    /// Percent-encodes everything but letters, digits and `-._~`: a value in a query.
+    static func encodedValue(_ text: String) -> String {
+        let bytes = text.utf8.flatMap { (byte: UInt8) -> [UInt8] in unreserved.contains(byte) ? [byte] : escaped(byte) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
+    private static let allowed = unreserved.union("!$&'()*+,;=:@/?".utf8)
+
+    private static func isHex(_ byte: UInt8) -> Bool { byte < 0x80 && Character(Unicode.Scalar(byte)).isHexDigit }
+
+    private static func escaped(_ byte: UInt8) -> [UInt8] {
+        let digits = Array("0123456789ABCDEF".utf8)
+        return [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+    }
+
+    private static func scheme(of link: some StringProtocol) -> String? {
+        guard let colon = link.firstIndex(of: ":"), let first = link.first, first.isLetter, first.isASCII else {
+            return nil
+        }
+        let name = link[..<colon].lowercased()
+        return name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) } ? name : nil
+    }
+
+    private static func withoutDotSegments(_ path: Substring) -> String {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        var kept: [Substring] = []
+        for part in parts {
+            if part == ".." { _ = kept.popLast() } else if part != "." { kept.append(part) }
+        }
+        let endsInFolder = parts.last == "." || parts.last == ".."
+        return "/" + kept.joined(separator: "/") + (endsInFolder && !kept.isEmpty ? "/" : "")
     }
 }

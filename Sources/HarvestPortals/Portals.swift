@@ -1,6 +1,6 @@
 public import HarvestCore
 
-/// The portals, one line each.
+/// The portals that are built in: one line each.
 public enum Portals {
     public static let all: [any Portal] = [
         EPFL(),

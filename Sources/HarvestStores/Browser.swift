@@ -1,5 +1,6 @@
 import Glibc
 import HarvestCore
+import HarvestMarkup
 
 /// A headless Chromium, for pages that draw themselves.
 ///
@@ -32,7 +33,7 @@ public struct Browser: Sendable {
         return nil
     }
 
-    /// The document once `marker` stands in it; `nil` if it never does.
+    /// The document once an element with the id, class or text `marker` is in it; `nil` if there never is one.
     func render(_ address: WebAddress, until marker: String, for client: HTTPClient) async throws -> Bytes? {
         let end = Monotonic.now + deadline
         for budget in budgets {
@@ -50,12 +51,23 @@ public struct Browser: Sendable {
                 child.kill()
             }
             try Task.checkCancellation()
-            if let text, text.text.contains(marker) { return text }
+            if let text, Self.holds(text, marker) { return text }
         }
         return nil
     }
 
-    private static let threads = BlockingThreads(count: 2)
+    /// Whether an element of the document has this id or class, or the document shows this text. A script that only
+    /// speaks of it does not count.
+    static func holds(_ document: Bytes, _ marker: String) -> Bool {
+        guard let root = try? HTMLDocument.parse(bytes: document) else { return false }
+        if root.text.contains(marker) { return true }
+        return root.first { node in
+            node.attributes["id"] == marker
+                || node.attributes["class"].map { $0.split { " \t\n".contains($0) }.contains(marker[...]) } ?? false
+        } != nil
+    }
+
+    private static let threads = Workers(count: 2)
 
     func arguments(_ address: WebAddress, budget: Int, profile: String, for client: HTTPClient) -> [String] {
         var line = [

@@ -60,7 +60,8 @@ final class ChildProcess: Sendable {
         var process = pid_t()
         let code = posix_spawn(&process, line[0], &actions, &attributes, &arguments, environ)
         guard code == 0 else {
-            throw .unsupported("\(line[0]) does not start: \(String(cString: strerror(code)))", next: "check HARVEST_CHROMIUM")
+            throw .unsupported(
+                "\(line[0]) does not start: \(String(cString: strerror(code)))", next: "check HARVEST_CHROMIUM")
         }
         return process
     }

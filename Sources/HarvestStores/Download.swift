@@ -28,25 +28,26 @@ public struct Download: Sendable {
     ) async throws -> Int {
         let part = try PartFile(path)
         let count: Int
-        if let first = try await firstSegment(key, of: store) {
-            count = try await fetchRanges(key, of: store, first: first, into: part, progress)
-        } else {
+        do {
+            if let first = try await firstSegment(key, of: store) {
+                count = try await fetchRanges(key, of: store, first: first, into: part, progress)
+            } else {
+                count = try await stream(key, of: store, into: part, progress)
+            }
+        } catch let error as HarvestError where error.kind == .unsupported && store is any StreamingStore {
+            // A server that ignores ranges gives the start of an object all the same.
             count = try await stream(key, of: store, into: part, progress)
         }
-        try await BlockingThreads.shared.run { try part.publish(count: count) }
+        try await Workers.files.run { try part.publish(count: count) }
         return count
     }
 
     /// The first range, which tells the length as well; `nil` where the object can only be had in one piece.
     private func firstSegment(_ key: String, of store: any Store) async throws -> (bytes: Bytes, total: Int)? {
-        do {
-            let reply = try await store.read(key, .bytes(0..<segment))
-            if let total = reply.total, reply.bytes.count == min(segment, total) { return (reply.bytes, total) }
-            if reply.total == nil, store is any StreamingStore { return nil }
-            throw HarvestError.malformed("the server does not say how long the object is", at: store.address)
-        } catch let error as HarvestError where error.kind == .unsupported && store is any StreamingStore {
-            return nil
-        }
+        let reply = try await store.read(key, .bytes(0..<segment))
+        if let total = reply.total, reply.bytes.count == min(segment, total) { return (reply.bytes, total) }
+        if reply.total == nil, store is any StreamingStore { return nil }
+        throw HarvestError.malformed("the server does not say how long the object is", at: store.address)
     }
 
     private func fetchRanges(
@@ -55,20 +56,22 @@ public struct Download: Sendable {
     ) async throws -> Int {
         let total = first.total
         try part.checkSpace(for: total)
-        try await BlockingThreads.shared.run { try part.write(first.bytes, at: 0) }
+        try await Workers.files.run { try part.write(first.bytes, at: 0) }
         var done = first.bytes.count
         var next = done
         progress(done, total)
-        try await withThrowingTaskGroup(of: Int.self) { group in
+        // One writes while many read: a file system lets one at a time into a file anyway.
+        try await withThrowingTaskGroup(of: Reply.self) { group in
             func add() {
                 guard next < total else { return }
                 let range = next..<min(total, next + segment)
                 next = range.upperBound
-                group.addTask { try await fetch(range, of: key, in: store, total: total, into: part) }
+                group.addTask { try await fetch(range, of: key, in: store, total: total) }
             }
             for _ in 0..<connections { add() }
-            while let count = try await group.next() {
-                done += count
+            while let reply = try await group.next() {
+                try await Workers.files.run { try part.write(reply.bytes, at: reply.offset) }
+                done += reply.bytes.count
                 progress(done, total)
                 add()
             }
@@ -76,16 +79,12 @@ public struct Download: Sendable {
         return total
     }
 
-    private func fetch(
-        _ range: Range<Int>, of key: String, in store: any Store, total: Int, into part: PartFile
-    ) async throws -> Int {
+    private func fetch(_ range: Range<Int>, of key: String, in store: any Store, total: Int) async throws -> Reply {
         let reply = try await store.read(key, .bytes(range))
-        // A server that ignores ranges gives small objects whole, and says nothing of the kind for the first segment.
         guard reply.offset == range.lowerBound, reply.bytes.count == range.count, reply.total == total else {
             throw HarvestError(.changed, "the object's length changed while it was read", at: store.address)
         }
-        try await BlockingThreads.shared.run { try part.write(reply.bytes, at: range.lowerBound) }
-        return range.count
+        return reply
     }
 
     private func stream(

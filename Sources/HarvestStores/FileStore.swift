@@ -26,7 +26,7 @@ public struct FileStore: WalkingStore {
         if case .bytes(let wanted) = range, wanted.count <= Self.small {
             reply = try Self.read(path, range)
         } else {
-            reply = try await BlockingThreads.shared.run { try Self.read(path, range) }
+            reply = try await Workers.files.run { try Self.read(path, range) }
         }
         count = reply.bytes.count
         return reply
@@ -60,7 +60,7 @@ public struct FileStore: WalkingStore {
         let folder = try path(of: prefix)
         meter.started()
         defer { meter.ended(bytes: 0) }
-        return try await BlockingThreads.shared.run { try entries(of: folder) }
+        return try await Workers.files.run { try entries(of: folder) }
     }
 
     public func listAll(_ prefix: String, _ page: ([Listing.Entry]) async throws -> Void) async throws {

@@ -5,13 +5,20 @@ public struct GCSStore: WalkingStore, StreamingStore {
     public let address: String
     private let bucket: String
     private let prefix: String
+    private let transport: String
     private let reader: ObjectReader
 
-    private static let host = "https://storage.googleapis.com"
+    private var host: String { "\(transport)://storage.googleapis.com" }
 
     /// - Parameter address: `gs://bucket/prefix`.
     /// - Throws: `.invalid` if it is none.
     public init(_ address: Address, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
+        try self.init(address, client: client, meter: meter, transport: "https")
+    }
+
+    /// - Parameter transport: `http` for a server of a test.
+    init(_ address: Address, client: HTTPClient, meter: Meter, transport: String) throws(HarvestError) {
+        self.transport = transport
         (bucket, prefix) = try ObjectKey.split(address, scheme: "gs")
         self.address = address.location
         reader = ObjectReader(client: client, meter: meter)
@@ -31,24 +38,12 @@ public struct GCSStore: WalkingStore, StreamingStore {
 
     /// - Complexity: One request per thousand names.
     public func list(_ prefix: String) async throws -> Listing {
-        let folder = try ObjectKey.folder(self.prefix, prefix)
-        var listing = Listing()
-        try await pages(folder, isDeep: false) { page in
-            listing.objects += page.objects
-            listing.folders += page.folders
-        }
-        return listing
+        try await BucketListing.oneLevel(self.prefix, prefix, pages)
     }
 
     public func listAll(_ prefix: String, _ page: ([Listing.Entry]) async throws -> Void) async throws {
-        let folder = try ObjectKey.folder(self.prefix, prefix)
-        try await pages(folder, isDeep: true) { found in
-            try await page(
-                found.objects.map { entry in
-                    var entry = entry
-                    entry.name = ObjectKey.join(prefix, entry.name)
-                    return entry
-                })
+        try await pages(try ObjectKey.folder(self.prefix, prefix), isDeep: true) { found in
+            try await page(found.objects.map { $0.below(prefix) })
         }
     }
 
@@ -59,7 +54,7 @@ public struct GCSStore: WalkingStore, StreamingStore {
             var query = ["prefix=\(WebAddress.percentEncoded(folder))"]
             if !isDeep { query.append("delimiter=%2F") }
             if let token { query.append("pageToken=\(WebAddress.percentEncoded(token))") }
-            let url = try WebAddress("\(Self.host)/storage/v1/b/\(bucket)/o?" + query.joined(separator: "&"))
+            let url = try WebAddress("\(host)/storage/v1/b/\(bucket)/o?" + query.joined(separator: "&"))
             let json = try JSON(parsing: try await reader.page(url), at: url.text)
             guard json.object != nil else { throw HarvestError.malformed("not a listing", at: url.text) }
             try await take(Self.listing(json, folder: folder))
@@ -109,6 +104,6 @@ public struct GCSStore: WalkingStore, StreamingStore {
         guard !whole.isEmpty else { throw .invalid("a bucket is not an object", at: address, next: "name a key in it") }
         let path = whole.split(separator: "/", omittingEmptySubsequences: false)
             .map { WebAddress.percentEncoded(String($0)) }.joined(separator: "/")
-        return try WebAddress("\(Self.host)/\(bucket)/\(path)")
+        return try WebAddress("\(host)/\(bucket)/\(path)")
     }
 }

@@ -26,7 +26,8 @@ struct S3Listing {
                 let tag = child.child("ETag")?.text.filter { $0 != "\"" }
                 listing.objects.append(
                     Listing.Entry(
-                        name: rest, bytes: child.child("Size").flatMap { Int($0.text) }, checksum: tag.map { "etag:\($0)" }))
+                        name: rest, bytes: child.child("Size").flatMap { Int($0.text) },
+                        checksum: tag.map { "etag:\($0)" }))
             } else if child.name == "CommonPrefixes", let key = name(child.child("Prefix")), key.hasSuffix("/"),
                 let rest = ObjectKey.relative(String(key.dropLast()), to: folder)
             {
@@ -77,11 +78,6 @@ struct S3Error {
         (1...32).contains(text.utf8.count)
             && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
     }
-}
-
-extension MarkupNode {
-    /// The first child of this name.
-    fileprivate func child(_ name: String) -> MarkupNode? { children.first { $0.name == name } }
 }
 
 extension String {

@@ -8,12 +8,19 @@ public final class S3Store: WalkingStore, StreamingStore {
     public let address: String
     private let bucket: String
     private let prefix: String
+    private let transport: String
     private let reader: ObjectReader
     private let region = Mutex<String?>(nil)
 
     /// - Parameter address: `s3://bucket/prefix`.
     /// - Throws: `.invalid` if it is none.
-    public init(_ address: Address, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
+    public convenience init(_ address: Address, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
+        try self.init(address, client: client, meter: meter, transport: "https")
+    }
+
+    /// - Parameter transport: `http` for a server of a test.
+    init(_ address: Address, client: HTTPClient, meter: Meter, transport: String) throws(HarvestError) {
+        self.transport = transport
         (bucket, prefix) = try ObjectKey.split(address, scheme: "s3")
         self.address = address.location
         reader = ObjectReader(client: client, meter: meter)
@@ -35,24 +42,12 @@ public final class S3Store: WalkingStore, StreamingStore {
 
     /// - Complexity: One request per thousand names.
     public func list(_ prefix: String) async throws -> Listing {
-        let folder = try ObjectKey.folder(self.prefix, prefix)
-        var listing = Listing()
-        try await pages(folder, isDeep: false) { page in
-            listing.objects += page.objects
-            listing.folders += page.folders
-        }
-        return listing
+        try await BucketListing.oneLevel(self.prefix, prefix, pages)
     }
 
     public func listAll(_ prefix: String, _ page: ([Listing.Entry]) async throws -> Void) async throws {
-        let folder = try ObjectKey.folder(self.prefix, prefix)
-        try await pages(folder, isDeep: true) { found in
-            try await page(
-                found.objects.map { entry in
-                    var entry = entry
-                    entry.name = ObjectKey.join(prefix, entry.name)
-                    return entry
-                })
+        try await pages(try ObjectKey.folder(self.prefix, prefix), isDeep: true) { found in
+            try await page(found.objects.map { $0.below(prefix) })
         }
     }
 
@@ -83,7 +78,7 @@ public final class S3Store: WalkingStore, StreamingStore {
     private func root(withBucket slash: String) -> String {
         let host = region.withLock { $0.map { "s3.\($0).amazonaws.com" } ?? "s3.amazonaws.com" }
         let isPlain = !bucket.contains(".") && !bucket.contains("_") && bucket == bucket.lowercased()
-        return isPlain ? "https://\(bucket).\(host)\(slash)" : "https://\(host)/\(bucket)\(slash)"
+        return isPlain ? "\(transport)://\(bucket).\(host)\(slash)" : "\(transport)://\(host)/\(bucket)\(slash)"
     }
 
     private func url(of key: String) throws(HarvestError) -> WebAddress {

@@ -53,9 +53,10 @@ extension Context {
         _ addresses: [String], _ options: CollectOptions, progress: @escaping @Sendable (Tally) -> Void = { _ in }
     ) async throws -> (entries: [Collected], table: Table) {
         try Disk.makeFolder(options.folder)
-        let ids = Self.ids(addresses.map { address in
-            portal(publishing: address)?.name ?? Address(address).name
-        })
+        let ids = Self.ids(
+            addresses.map { address in
+                portal(publishing: address)?.name ?? Address(address).name
+            })
         let jobs = zip(addresses, ids).map { (address: $0, id: $1) }
         let entries = await concurrently(jobs) { await collectOne($0.address, $0.id, options, progress) }
         var table = Table(entries.compactMap(\.record))

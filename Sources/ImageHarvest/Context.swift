@@ -52,7 +52,9 @@ extension Context {
     /// that knows the bytes.
     ///
     /// - Throws: ``HarvestError`` `.notFound`, `.unsupported` where no format knows the bytes, and what the format says.
-    public func open(_ address: Address, format: String? = nil, options: OpenOptions = OpenOptions(), meter: Meter = Meter())
+    public func open(
+        _ address: Address, format: String? = nil, options: OpenOptions = OpenOptions(), meter: Meter = Meter()
+    )
         async throws -> Contents
     {
         let store = try stores.open(address, meter: meter)

@@ -4,19 +4,36 @@ import Synchronization
 extension Context {
     /// What a portal publishes at `address`.
     ///
-    /// - Throws: ``HarvestError`` `.unsupported` where no portal knows the address, and what the portal says.
+    /// A data address (`s3://…`, `https://….tif`, a path) is a dataset of one link without claims.
+    /// - Throws: ``HarvestError`` `.unsupported` for a web page that no portal knows, and what the portal says.
     public func describe(_ address: String) async throws -> Dataset { try await describeCounting(address).dataset }
 
     /// The description, and how many pages and API answers it took.
     func describeCounting(_ address: String) async throws -> (dataset: Dataset, requests: Int) {
-        guard let portal = portal(publishing: address) else {
-            throw HarvestError(
-                .unsupported, "no portal here publishes this address", at: address,
-                next: "portals: \(portals.map(\.name).joined(separator: ", ")); a data address can be probed and fetched as it is")
-        }
+        guard let portal = portal(publishing: address) else { return (try bareDataset(address), 0) }
         let counted = CountingWeb(web)
         let dataset = try await portal.describe(address, through: counted)
         return (dataset, counted.pages.count)
+    }
+}
+
+extension Context {
+    /// A data address as a dataset of one link, about which nobody says anything.
+    private func bareDataset(_ text: String) throws -> Dataset {
+        let address = Address(text)
+        let suggested = formats.first { $0.fileExtensions.contains(address.fileExtension) }
+        let isWebPage = ["http", "https"].contains(address.scheme) && suggested == nil && address.format == nil
+        guard !isWebPage, !address.name.isEmpty else {
+            throw HarvestError(
+                .unsupported, "no portal here publishes this address", at: text,
+                next:
+                    "portals: \(portals.map(\.name).joined(separator: ", ")); ADDRESS|format: names the format of data")
+        }
+        var dataset = Dataset(address: text, id: address.name)
+        dataset.links = [
+            Link(url: address.location, format: address.format ?? suggested?.name, isPrimary: true, name: address.name)
+        ]
+        return dataset
     }
 }
 

@@ -61,7 +61,9 @@ extension Context {
     }
 
     /// Opens the data behind an address: a page's primary link, or the address itself.
-    public func openData(_ address: String, link: String?, _ options: OpenOptions = OpenOptions()) async throws -> Contents {
+    public func openData(_ address: String, link: String?, _ options: OpenOptions = OpenOptions()) async throws
+        -> Contents
+    {
         guard portal(publishing: address) != nil else { return try await open(Address(address), options: options) }
         var wanted = ProbeOptions()
         wanted.link = link
@@ -109,7 +111,8 @@ extension Context {
             if found.isEmpty {
                 throw options.image == nil
                     ? HarvestError(.notFound, "the address holds no image")
-                    : HarvestError.invalid("image \(options.image ?? 0) is not there: the address holds \(contents.images.count)")
+                    : HarvestError.invalid(
+                        "image \(options.image ?? 0) is not there: the address holds \(contents.images.count)")
             }
             return found
         }
@@ -158,7 +161,9 @@ extension Volume {
     /// The lengths of z, y and x in an array of this volume; 1 for an axis it has not.
     func spatialShape(of shape: [Int]) throws -> [Int] {
         let axes = metadata.axes ?? []
-        guard axes.count == shape.count else { throw HarvestError.invalid("the axes of this volume have no names: give one range per axis") }
+        guard axes.count == shape.count else {
+            throw HarvestError.invalid("the axes of this volume have no names: give one range per axis")
+        }
         return ["z", "y", "x"].map { name in axes.firstIndex { $0 == name }.map { shape[$0] } ?? 1 }
     }
 }

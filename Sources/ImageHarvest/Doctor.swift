@@ -24,19 +24,24 @@ public enum Doctor {
                 message: "\(Workers.shared.count) threads decode chunks"),
             Check(
                 name: "known", isFine: true, isNeeded: true,
-                message: "portals \(context.portals.map(\.name).joined(separator: ", ")); formats \(context.formats.map(\.name).joined(separator: ", "))"),
+                message:
+                    "portals \(context.portals.map(\.name).joined(separator: ", ")); formats \(context.formats.map(\.name).joined(separator: ", "))"
+            ),
         ]
         for (name, path) in [("temporary folder", environment["TMPDIR"] ?? "/tmp"), ("this folder", ".")] {
             let isWritable = access(path, W_OK) == 0
             checks.append(
                 Check(
                     name: name, isFine: isWritable, isNeeded: name == "temporary folder",
-                    message: isWritable ? "\(path) has \((Disk.free(path) ?? 0) / 1_000_000) MB free" : "\(path) cannot be written"))
+                    message: isWritable
+                        ? "\(path) has \((Disk.free(path) ?? 0) / 1_000_000) MB free" : "\(path) cannot be written"))
         }
         if let ca = environment["HARVEST_CA"] {
             let isThere = access(ca, R_OK) == 0
             checks.append(
-                Check(name: "certificate authority", isFine: isThere, isNeeded: true, message: isThere ? ca : "\(ca) cannot be read"))
+                Check(
+                    name: "certificate authority", isFine: isThere, isNeeded: true,
+                    message: isThere ? ca : "\(ca) cannot be read"))
         }
         if let map = environment["HARVEST_CONNECT_TO"] {
             checks.append(Check(name: "connect-to", isFine: true, isNeeded: false, message: map))
@@ -50,7 +55,9 @@ public enum Doctor {
         checks.append(
             Check(
                 name: "OpenOrganelle key", isFine: key, isNeeded: false,
-                message: key ? "set" : "not set; acquisition values come from the rendered page instead (HARVEST_OPENORGANELLE_KEY)"))
+                message: key
+                    ? "set"
+                    : "not set; acquisition values come from the rendered page instead (HARVEST_OPENORGANELLE_KEY)"))
         let browser = Browser.installed(environment: environment)
         checks.append(
             Check(

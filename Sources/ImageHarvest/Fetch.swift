@@ -52,8 +52,7 @@ extension Context {
         let meter = Meter()
         let source = Address(link.url)
         let store = try stores.open(source, meter: meter)
-        let contents = try await open(source, format: link.format, meter: meter)
-        let plan = try FetchPlan(contents, source, options)
+        let (plan, format) = try await plan(source, link, options, meter)
         var outcome = Outcome(address: address, folder: options.folder, plan: plan.sentence)
         guard !options.isDryRun else { return outcome }
         switch plan.kind {
@@ -65,18 +64,34 @@ extension Context {
             let folder = "\(options.folder)/\(name)"
             try Disk.makeFolder(folder)
             outcome.folder = folder
-            try await fetchLevels(volume, from: level, store, source, contents.format, progress, &outcome)
+            try await fetchLevels(volume, from: level, store, source, format, progress, &outcome)
         case .crop(let volume, let box, let name):
             try Disk.makeFolder(options.folder)
             let path = "\(options.folder)/\(name)"
             try await writeNumPy(try await volume.array(), box, to: path)
             outcome.files = [
                 FetchedFile(
-                    path: name, url: link.url, bytes: Disk.size(path) ?? 0, sha256: try Disk.sha256(path), state: .written)
+                    path: name, url: link.url, bytes: Disk.size(path) ?? 0, sha256: try Disk.sha256(path),
+                    state: .written)
             ]
         }
         outcome.cost = meter.cost
         return outcome
+    }
+
+    /// What to bring, and the format it is in. A file that no format here reads, or that a server gives only in one
+    /// piece, is brought whole.
+    private func plan(_ source: Address, _ link: Link, _ options: FetchOptions, _ meter: Meter) async throws -> (
+        FetchPlan, format: String
+    ) {
+        do {
+            let contents = try await open(source, format: link.format, meter: meter)
+            return (try FetchPlan(contents, source, options), contents.format)
+        } catch let error as HarvestError where error.kind == .unsupported {
+            let isFolder = ["", "zarr", "n5", "precomputed"].contains(source.fileExtension)
+            guard !isFolder, options.level == nil, options.maximumBytes == nil else { throw error }
+            return (try FetchPlan(wholeFile: source), link.format ?? "")
+        }
     }
 
     private func fetchFile(
@@ -89,7 +104,7 @@ extension Context {
         let bytes = try await Download().fetch("", of: store, to: path) { done, total in
             progress(Tally(subject: name, done: done, total: total))
         }
-        let sha256 = try await Workers.shared.run { try Disk.sha256(path) }
+        let sha256 = try await Workers.files.run { try Disk.sha256(path) }
         let file = FetchedFile(path: name, url: source.location, bytes: bytes, sha256: sha256, state: .fetched)
         try manifest.add(file)
         return file
@@ -111,7 +126,8 @@ extension Context {
             try Disk.write(object.bytes, to: target)
             let sha256 = object.bytes.withUnsafeBytes { Digest.hex(.sha256, of: $0) }
             let file = FetchedFile(
-                path: object.key, url: "\(base)/\(object.key)", bytes: object.bytes.count, sha256: sha256, state: .written)
+                path: object.key, url: "\(base)/\(object.key)", bytes: object.bytes.count, sha256: sha256,
+                state: .written)
             try manifest.add(file)
             outcome.files.append(file)
         }

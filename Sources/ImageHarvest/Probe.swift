@@ -11,16 +11,19 @@ public struct Probe: Sendable {
     public var portalRequests: Int
     /// What the page adds to the header.
     public var dataset: Dataset?
+    /// What the user knows better than page and file.
+    public var stated: Metadata?
     /// Whether the JSON carries the untouched headers.
     public var showsRaw = false
 
     /// The record of the first image: header and page together.
     public var record: Record? {
         contents.images.first.map { volume in
-            dataset.map { Record($0, volume) }
+            let own = [stated].compactMap { $0 }
+            return dataset.map { Record($0, volume, also: own) }
                 ?? Record(
                     id: Address(address).name, address: address, link: volume.metadata.place,
-                    statements: [volume.metadata])
+                    statements: [volume.metadata] + own)
         }
     }
 }
@@ -31,7 +34,17 @@ public struct ProbeOptions: Sendable {
     /// A link's name, URL or end of URL; `nil` is the primary one.
     public var link: String?
     public var allLinks = false
+    /// z, y, x in nm: what the user knows better than page and file.
+    public var voxelSize: [Double]?
     public init() {}
+
+    /// The user's statement, where there is one.
+    public var stated: Metadata? {
+        guard let voxelSize else { return nil }
+        var metadata = Metadata(source: .user, place: "the command line")
+        metadata.voxelSize = voxelSize
+        return metadata
+    }
 }
 
 extension Context {
@@ -39,9 +52,15 @@ extension Context {
     /// address itself. A few KB, never the voxels.
     ///
     /// - Returns: One probe per link.
-    public func probe(_ address: String, _ options: ProbeOptions = ProbeOptions()) async throws -> [Result<Probe, HarvestError>] {
+    public func probe(_ address: String, _ options: ProbeOptions = ProbeOptions()) async throws -> [Result<
+        Probe, HarvestError
+    >] {
         guard portal(publishing: address) != nil else {
-            return [await Self.result { try await probe(Address(address), link: nil, options, dataset: nil, portalRequests: 0) }]
+            return [
+                await Self.result {
+                    try await probe(Address(address), link: nil, options, dataset: nil, portalRequests: 0)
+                }
+            ]
         }
         let described = try await describeCounting(address)
         var probes: [Result<Probe, HarvestError>] = []
@@ -66,7 +85,7 @@ extension Context {
         let contents = try await open(address, format: link?.format, options: options.open, meter: meter)
         return Probe(
             address: address.text, link: link, contents: contents, cost: meter.cost, portalRequests: portalRequests,
-            dataset: dataset)
+            dataset: dataset, stated: options.stated)
     }
 
     /// The links a user asked for; the primary one where nothing was asked.

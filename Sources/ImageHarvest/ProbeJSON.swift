@@ -22,7 +22,10 @@ extension Probe {
         let metadata = volume.metadata
         let rank = metadata.shape?.count ?? 0
         func perAxis<T>(_ values: [T?]?, _ wrap: (T) -> JSON) -> JSON {
-            .array((0..<rank).map { axis in values.flatMap { $0.indices.contains(axis) ? $0[axis] : nil }.map(wrap) ?? .null })
+            .array(
+                (0..<rank).map { axis in
+                    values.flatMap { $0.indices.contains(axis) ? $0[axis] : nil }.map(wrap) ?? .null
+                })
         }
         // What the header leaves open, the page may know; `known` says which of them spoke.
         var known = JSON.Members()
@@ -38,7 +41,8 @@ extension Probe {
         let voxelSize = sizes(Field.Name.voxelSize, metadata.voxelSize)
         var json: JSON.Members = [
             "index": .int(index), "path": .string(volume.path), "name": JSON(metadata.name),
-            "role": .string(volume.role.rawValue), "shape": JSON(metadata.shape), "axes": perAxis(metadata.axes, JSON.string),
+            "role": .string(volume.role.rawValue), "shape": JSON(metadata.shape),
+            "axes": perAxis(metadata.axes, JSON.string),
             "dtype": JSON(metadata.dtype), "channels": JSON(metadata.channels),
             "voxel_size": perAxis(voxelSize, JSON.double),
             "unit": perAxis(voxelSize?.map { $0.map { _ in "nm" } }, JSON.string),
@@ -48,7 +52,8 @@ extension Probe {
                 "unit": perAxis(metadata.published.unit, JSON.string),
                 "offset": perAxis(metadata.published.offset, JSON.double),
             ],
-            "byte_order": JSON(metadata.byteOrder?.rawValue), "lossy": JSON(metadata.isLossy), "pages": JSON(metadata.pages),
+            "byte_order": JSON(metadata.byteOrder?.rawValue), "lossy": JSON(metadata.isLossy),
+            "pages": JSON(metadata.pages),
             "levels": .array(volume.levels.map(\.json)), "instrument": Self.instrument(metadata.instrument),
             "known": .object(known),
         ]

@@ -26,7 +26,9 @@ extension Context {
             guard let entry = contents.arrays.first(where: { $0.path == path }) else {
                 throw HarvestError.invalid("no array is called \"\(path)\"", next: "harvest list shows what is there")
             }
-            guard let array = entry.array else { throw entry.error ?? HarvestError.unsupported("the array cannot be read") }
+            guard let array = entry.array else {
+                throw entry.error ?? HarvestError.unsupported("the array cannot be read")
+            }
             return (array, try box(options.box, array, nil))
         }
         let index = options.image ?? 0
@@ -41,24 +43,41 @@ extension Context {
     func box(_ text: String?, _ array: any ChunkedArray, _ volume: Volume?) throws -> Box {
         guard let text else { return array.grid.box }
         if text.split(separator: ",").count == 3, array.shape.count != 3, let volume {
-            return try volume.expand(try Box.parse(text, shape: try volume.spatialShape(of: array.shape)), to: array.shape)
+            return try volume.expand(
+                try Box.parse(text, shape: try volume.spatialShape(of: array.shape)), to: array.shape)
         }
         return try Box.parse(text, shape: array.shape)
     }
 }
 
-/// A file written under another name and renamed when whole; or stdout.
+/// A file written under another name and renamed when whole; stdout and devices are written straight.
 final class OutputFile {
     private let path: String
-    private let part: String
+    /// The name until it is whole; `nil` for what is no regular file and must not be replaced by one.
+    private let part: String?
     private var descriptor: Int32
     private var isPublished = false
 
     init(_ path: String) throws {
         self.path = path
-        part = path + ".part"
-        descriptor = path == "-" ? 1 : open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        if path == "-" {
+            part = nil
+            descriptor = 1
+        } else if Self.isSpecial(path) {
+            part = nil
+            descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        } else {
+            let name = path + ".part"
+            part = name
+            descriptor = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        }
         guard descriptor >= 0 else { throw Disk.error("cannot write", path) }
+    }
+
+    /// Whether something other than a regular file stands there: a device, a pipe, a folder.
+    private static func isSpecial(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws {
@@ -75,7 +94,7 @@ final class OutputFile {
 
     /// Gives the file its name, once its bytes are on the disk where it must be durable.
     func publish(isDurable: Bool = true) throws {
-        guard path != "-" else { return }
+        guard let part else { return }
         guard !isDurable || fsync(descriptor) == 0, rename(part, path) == 0 else {
             throw Disk.error("cannot publish", path)
         }
@@ -83,8 +102,7 @@ final class OutputFile {
     }
 
     deinit {
-        guard path != "-", descriptor >= 0 else { return }
-        close(descriptor)
-        if !isPublished { unlink(part) }
+        if descriptor > 1 { close(descriptor) }
+        if let part, !isPublished { unlink(part) }
     }
 }

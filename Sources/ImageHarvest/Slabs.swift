@@ -6,7 +6,9 @@ enum Slabs {
     private static let limit = 64 << 20
 
     /// Calls `body` with the voxels of `box`, C order, native byte order, piece after piece.
-    static func forEach(_ array: any ChunkedArray, _ box: Box, _ body: (UnsafeRawBufferPointer) throws -> Void) async throws {
+    static func forEach(_ array: any ChunkedArray, _ box: Box, _ body: (UnsafeRawBufferPointer) throws -> Void)
+        async throws
+    {
         if box.isEmpty { return }
         var pieces: [Box] = [box]
         while let piece = pieces.popLast() {

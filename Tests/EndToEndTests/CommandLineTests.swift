@@ -14,7 +14,9 @@ import Testing
         #expect(run.output.contains("EXAMPLES") && run.output.contains("harvest \(verb)"))
     }
 
-    @Test(arguments: [["--nonsense"], ["probe", "--nonsense", "x"], ["read", "x.tif"], ["fetch", "x", "--level", "-1"], ["nonsense"]])
+    @Test(arguments: [
+        ["--nonsense"], ["probe", "--nonsense", "x"], ["read", "x.tif"], ["fetch", "x", "--level", "-1"], ["nonsense"],
+    ])
     func `a wrong flag is exit 64 with a usage line`(arguments: [String]) throws {
         let run = try Command.run(arguments)
         #expect(run.status == 64)
@@ -37,7 +39,7 @@ import Testing
 
     @Test func `an empty file is no format, not a crash`() throws {
         let folder = try Folder()
-        FileManager.default.createFile(atPath: "\(folder.path)/empty.tif", contents: nil)
+        try Data().write(to: URL(fileURLWithPath: "\(folder.path)/empty.tif"))
         #expect([65, 69].contains(try Command.run(["probe", "\(folder.path)/empty.tif"]).status))
     }
 
@@ -50,5 +52,62 @@ import Testing
     @Test func `doctor answers with checks`() throws {
         let run = try Command.run(["doctor", "--json"])
         #expect((run.json["checks"] as? [Any])?.isEmpty == false)
+    }
+}
+
+extension CommandLineTests {
+    @Test func `voxels written to a device leave it a device`() throws {
+        let folder = try Folder()
+        let pipe = "\(folder.path)/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let replica = try Replica()
+        let reader = Process(), output = Pipe()
+        reader.executableURL = URL(fileURLWithPath: "/bin/cat")
+        reader.arguments = [pipe]
+        reader.standardOutput = output
+        try reader.run()
+        let box = "0:1,0:16,0:16"
+        let run = try Command.run(
+            ["read", Address.files + "testing.tif", "--box", box, "--out", pipe], environment: replica.environment)
+        #expect(run.status == 0, "\(run.errors)")
+        let got = output.fileHandleForReading.readDataToEndOfFile()
+        reader.waitUntilExit()
+        #expect(try got == Replica.truth(["voxels", "epfl-testing", "--level", "0", "--box", box]))
+    }
+}
+
+extension CommandLineTests {
+    @Test func `a data address is described as a dataset of one link`() throws {
+        let run = try Command.run(["describe", "s3://bucket/em.zarr", "--json"])
+        #expect(run.status == 0)
+        #expect(run.json["portal"] is NSNull)
+        let links = run.json["links"] as? [[String: Any]] ?? []
+        #expect(links.map { $0["format"] as? String } == ["zarr2"] && links.map { $0["primary"] as? Bool } == [true])
+    }
+
+    @Test func `what the user states wins, and the page is said to disagree`() throws {
+        let replica = try Replica()
+        let run = try Command.run(
+            ["compare", Address.epfl, "--voxel-size", "6,5,5", "--json"], environment: replica.environment)
+        let fields = (run.json["rows"] as? [[String: Any]])?.first?["fields"] as? [String: Any]
+        let size = fields?["voxel_size"] as? [String: Any]
+        #expect(size?["value"] as? [Double] == [6, 5, 5] && size?["source"] as? String == "user")
+        let others = size?["others"] as? [[String: Any]] ?? []
+        #expect(others.map { $0["agrees"] as? Bool } == [false])
+    }
+
+    @Test func `events are JSON lines apart from the result`() throws {
+        let replica = try Replica()
+        let folder = try Folder()
+        let run = try Command.run(
+            [
+                "fetch", Address.files + "testing.tif", "--into", folder.path, "--json", "--events",
+                "\(folder.path)/events",
+            ],
+            environment: replica.environment)
+        #expect(run.status == 0 && run.lines.count == 1)
+        let events = try String(contentsOfFile: "\(folder.path)/events", encoding: .utf8).split(separator: "\n")
+        let last = try JSONSerialization.jsonObject(with: Data(try #require(events.last).utf8)) as? [String: Any]
+        #expect(last?["done"] as? Int == 129_919_357 && last?["total"] as? Int == 129_919_357)
     }
 }

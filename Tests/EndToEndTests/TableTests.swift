@@ -12,7 +12,7 @@ import Testing
     }
 
     private func fields(_ row: [String: Any]) -> [String: [String: Any]] {
-        row["fields"] as? [String: [String: Any]] ?? [:]
+        (row["fields"] as? [String: Any] ?? [:]).compactMapValues { $0 as? [String: Any] }
     }
 
     @Test func `the table of both addresses says what the portals and files say`() throws {
@@ -48,7 +48,8 @@ import Testing
     }
 
     @Test func `an exact probe reads every directory and says header`() throws {
-        let run = try Command.run(["probe", Address.files + "testing.tif", "--exact", "--json"], environment: replica.environment)
+        let run = try Command.run(
+            ["probe", Address.files + "testing.tif", "--exact", "--json"], environment: replica.environment)
         let image = try #require((run.json["images"] as? [[String: Any]])?.first)
         #expect((image["known"] as? [String: String])?["shape"] == "header")
         #expect(replica.requests(to: "documents.epfl.ch").count >= 165)
@@ -59,7 +60,9 @@ import Testing
         let cost = try #require(run.json["cost"] as? [String: Any])
         #expect(cost["requests"] as? Int ?? 99 <= 4)
         let objects = replica.requests(to: "janelia-cosem-datasets.s3.amazonaws.com")
-            .filter { ($0["path"] as? String ?? "").contains("fibsem-int16/") && !($0["path"] as? String ?? "").contains("?") }
+            .filter {
+                ($0["path"] as? String ?? "").contains("fibsem-int16/") && !($0["path"] as? String ?? "").contains("?")
+            }
         #expect(objects.count == cost["requests"] as? Int)
     }
 
@@ -83,11 +86,16 @@ import Testing
         #expect(!claims.contains { $0["field"] as? String == "bias_voltage" })
         let findings = run.json["findings"] as? [[String: Any]] ?? []
         #expect(findings.contains { $0["rule"] as? String == "acquisition-unknown" })
-        #expect((run.json["links"] as? [[String: Any]])?.contains { ($0["url"] as? String)?.hasSuffix("fibsem-int16") == true } == true)
+        #expect(
+            (run.json["links"] as? [[String: Any]])?.contains {
+                ($0["url"] as? String)?.hasSuffix("fibsem-int16") == true
+            } == true)
     }
 
     @Test func `a page without its block is malformed, and says what was expected`() throws {
-        let run = try Command.run(["describe", Address.epfl.replacingOccurrences(of: "data-em/", with: "data-em-changed/")], environment: replica.environment)
+        let run = try Command.run(
+            ["describe", Address.epfl.replacingOccurrences(of: "data-em/", with: "data-em-changed/")],
+            environment: replica.environment)
         #expect(run.status == 65)
         #expect(run.errors.contains("h3#data"))
     }
@@ -95,14 +103,19 @@ import Testing
     @Test func `collect writes every file it promises, and the seed's schema`() throws {
         let folder = try Folder()
         let run = try Command.run(
-            ["collect", Address.epfl, Address.openOrganelle, "--into", folder.path, "--max-bytes", "20MB", "-q"], environment: withKey)
+            ["collect", Address.epfl, Address.openOrganelle, "--into", folder.path, "--max-bytes", "20MB", "-q"],
+            environment: withKey)
         #expect(run.status == 0, "\(run.errors)")
-        for name in ["web_metadata.json", "file_metadata.json", "records.json", "table.md", "table.csv", "table.json", "raw/epfl/index.json"] {
+        for name in [
+            "web_metadata.json", "file_metadata.json", "records.json", "table.md", "table.csv", "table.json",
+            "raw/epfl/index.json",
+        ] {
             #expect(FileManager.default.fileExists(atPath: "\(folder.path)/\(name)"), "\(name)")
         }
         let files = try folder.json("file_metadata.json")
         let epfl = try #require(files["epfl"] as? [String: Any])
-        #expect(Set(epfl.keys) == ["shape", "dtype", "unit", "voxel_size", "offset", "channels", "axes", "raw_metadata"])
+        #expect(
+            Set(epfl.keys) == ["shape", "dtype", "unit", "voxel_size", "offset", "channels", "axes", "raw_metadata"])
         #expect(epfl["unit"] as? [String] == ["nm", "nm", "nm"])
         let organelle = try #require(files["openorganelle"] as? [String: Any])
         #expect(organelle["offset"] as? [Double] == [0, 0, 0])

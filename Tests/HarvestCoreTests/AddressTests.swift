@@ -24,7 +24,8 @@ struct AddressTests {
         Form(text: "zarr://plain", location: "zarr://plain", scheme: "file", format: nil),
         Form(text: "javascript://x", location: "javascript://x", scheme: "file", format: nil),
         Form(text: "memory://x", location: "memory://x", scheme: "memory", format: nil),
-        Form(text: "", location: "", scheme: "file", format: nil), Form(text: "|", location: "|", scheme: "file", format: nil),
+        Form(text: "", location: "", scheme: "file", format: nil),
+        Form(text: "|", location: "|", scheme: "file", format: nil),
         Form(text: ":", location: ":", scheme: "file", format: nil),
         Form(text: "|zarr:", location: "", scheme: "file", format: "zarr"),
         Form(text: "://", location: "://", scheme: "file", format: nil),
@@ -56,7 +57,8 @@ struct AddressTests {
     }
 
     @Test(arguments: [
-        ("https://h/a/b.TIF?x=.png", "b.TIF", "tif"), ("s3://b/k.zarr/", "k.zarr", "zarr"), ("/a/.hidden", ".hidden", ""),
+        ("https://h/a/b.TIF?x=.png", "b.TIF", "tif"), ("s3://b/k.zarr/", "k.zarr", "zarr"),
+        ("/a/.hidden", ".hidden", ""),
         ("/a/none", "none", ""), ("a.tar.gz", "a.tar.gz", "gz"), ("https://h", "", ""), ("x.", "x.", ""), ("", "", ""),
     ])
     func `the name is the last component, the extension what follows its last dot`(
@@ -78,13 +80,16 @@ struct AddressTests {
 }
 
 struct KeyTests {
-    @Test(arguments: [("", []), ("a", ["a"]), ("a/b.c/0", ["a", "b.c", "0"]), ("..a/b..", ["..a", "b.."]), ("é", ["é"])])
+    @Test(arguments: [
+        ("", []), ("a", ["a"]), ("a/b.c/0", ["a", "b.c", "0"]), ("..a/b..", ["..a", "b.."]), ("é", ["é"]),
+    ])
     func `a key is its components`(_ key: String, _ components: [String]) throws {
         #expect(try Key.components(of: key) == components)
     }
 
     @Test(arguments: [
-        "/", "/a", "a/", "a//b", ".", "..", "a/../b", "./a", "a/..", "a\\b", "..\\..", "a\0b", "a\nb", "\u{1B}[2J", "a\u{7F}",
+        "/", "/a", "a/", "a//b", ".", "..", "a/../b", "./a", "a/..", "a\\b", "..\\..", "a\0b", "a\nb", "\u{1B}[2J",
+        "a\u{7F}",
         "a\u{85}", "\r\n", "//host/share",
     ])
     func `a key that could leave its store is denied`(_ key: String) {

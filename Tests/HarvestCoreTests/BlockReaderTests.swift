@@ -32,7 +32,8 @@ private struct RandomArray {
             }
             let bytes = stored(cell, box), key = isOneObject ? "all" : "\(cell)"
             let start = objects[key, default: []].count + Int.random(in: 0...3, using: &generator)
-            objects[key, default: []] += [UInt8](repeating: 0xCC, count: start - objects[key, default: []].count) + bytes
+            objects[key, default: []] +=
+                [UInt8](repeating: 0xCC, count: start - objects[key, default: []].count) + bytes
             let isWhole = !isOneObject && start == 0
             array.places[cell] = ChunkLocation(key: key, range: isWhole ? .whole : .bytes(start..<start + bytes.count))
         }
@@ -45,7 +46,8 @@ private struct RandomArray {
         var bytes = [UInt8](repeating: array.mask ?? 0, count: layout.shape.product! * size)
         box.forEach { index in
             let at = (0..<index.count).reduce(0) { $0 + (index[$1] - box.origin[$1]) * layout.strides[$1] } * size
-            var voxel = voxels.part(Box(origin: index, shape: Coordinate(repeating: 1, count: index.count)), of: shape, size: size)
+            var voxel = voxels.part(
+                Box(origin: index, shape: Coordinate(repeating: 1, count: index.count)), of: shape, size: size)
             if layout.byteOrder == .big {
                 let width = array.dataType.swapSize
                 voxel = stride(from: 0, to: size, by: width).flatMap { voxel[$0..<$0 + width].reversed() }
@@ -76,7 +78,8 @@ private let twelve: [UInt8] = Array(0..<12)
 
 struct BlockReaderTests {
     @Test(arguments: UInt64(1)...6, [false, true])
-    func `random boxes of random arrays are the voxels that a loop finds`(_ seed: UInt64, _ isRemote: Bool) async throws {
+    func `random boxes of random arrays are the voxels that a loop finds`(_ seed: UInt64, _ isRemote: Bool) async throws
+    {
         var generator = SeededGenerator(seed: seed)
         for _ in 0..<40 {
             let one = try RandomArray(&generator, isRemote: isRemote)
@@ -90,10 +93,13 @@ struct BlockReaderTests {
         }
     }
 
-    @Test(arguments: [
-        Box([0..<13]), [12..<13], Box(origin: [-1], shape: [2]), Box([0..<2, 0..<2]), Box(shape: []), [0..<(1 << 45)],
-        Box(origin: [Int.max], shape: [1]), Box(origin: [0], shape: [Int.max]), Box(origin: [4], shape: [-1]), [0..<(1 << 38)],
-    ], [false, true])
+    @Test(
+        arguments: [
+            Box([0..<13]), [12..<13], Box(origin: [-1], shape: [2]), Box([0..<2, 0..<2]), Box(shape: []),
+            [0..<(1 << 45)],
+            Box(origin: [Int.max], shape: [1]), Box(origin: [0], shape: [Int.max]), Box(origin: [4], shape: [-1]),
+            [0..<(1 << 38)],
+        ], [false, true])
     func `a box outside the array is invalid`(_ box: Box, _ isRemote: Bool) async throws {
         let array = try line(Shelf(["a": twelve], isRemote: isRemote))
         let error = await #expect(throws: HarvestError.self) { try await BlockReader.read(array, box) }
@@ -176,7 +182,8 @@ struct VolumeTests {
     }
 
     @Test func `a box over z, y, x takes the other axes whole`() throws {
-        let box = try volume([2, 5, 3, 6, 7], ["t", "z", "c", "y", "x"]).expand([1..<2, 3..<4, 5..<6], to: [2, 5, 3, 6, 7])
+        let box = try volume([2, 5, 3, 6, 7], ["t", "z", "c", "y", "x"]).expand(
+            [1..<2, 3..<4, 5..<6], to: [2, 5, 3, 6, 7])
         #expect(box == [0..<2, 1..<2, 0..<3, 3..<4, 5..<6])
     }
 

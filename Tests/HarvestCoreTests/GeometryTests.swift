@@ -32,7 +32,8 @@ struct CoordinateTests {
 
 struct BoxTests {
     @Test(arguments: [
-        ("0:1,2:3,4:6", [0..<1, 2..<3, 4..<6]), (":,:,:", [0..<10, 0..<20, 0..<30]), ("5:,:7,9:30", [5..<10, 0..<7, 9..<30]),
+        ("0:1,2:3,4:6", [0..<1, 2..<3, 4..<6]), (":,:,:", [0..<10, 0..<20, 0..<30]),
+        ("5:,:7,9:30", [5..<10, 0..<7, 9..<30]),
         (" 1 : 2 ,0:1, 3:4 ", [1..<2, 0..<1, 3..<4]),
     ])
     func `a box is read as ranges, an open end as the array's`(_ text: String, _ ranges: [Range<Int>]) throws {
@@ -40,7 +41,8 @@ struct BoxTests {
     }
 
     @Test(arguments: [
-        "", "0:1", "0:1,0:1", "0:1,0:1,0:1,0:1", "0:11,0:1,0:1", "3:3,0:1,0:1", "3:2,0:1,0:1", "-1:2,0:1,0:1", "a:b,0:1,0:1",
+        "", "0:1", "0:1,0:1", "0:1,0:1,0:1,0:1", "0:11,0:1,0:1", "3:3,0:1,0:1", "3:2,0:1,0:1", "-1:2,0:1,0:1",
+        "a:b,0:1,0:1",
         "0-1,0:1,0:1", "1,0:1,0:1", "0:1:2,0:1,0:1", "0:9223372036854775808,0:1,0:1", "0:9223372036854775807,0:1,0:1",
         "10:,0:1,0:1", "0.5:1,0:1,0:1", ",,", "::,::,::",
     ])
@@ -108,7 +110,8 @@ struct GridTests {
     }
 
     @Test(arguments: [
-        ([1, 2], [1], HarvestError.Kind.malformed), ([1], [0], .malformed), ([-1], [1], .malformed), ([1], [-1], .malformed),
+        ([1, 2], [1], HarvestError.Kind.malformed), ([1], [0], .malformed), ([-1], [1], .malformed),
+        ([1], [-1], .malformed),
         ([Int.max], [1], .malformed), ([1], [Int.max], .malformed),
         ([Int](repeating: 1, count: 9), [Int](repeating: 1, count: 9), .unsupported),
     ])
@@ -139,10 +142,12 @@ struct LengthUnitTests {
         #expect(LengthUnit.nanometres(5, unit) == nil)
     }
 
-    @Test(arguments: [
-        (0.02, "µm", 20.0), (0.0052, "um", 5.2), (49.9, "Å", 4.99), (1.1e-8, "m", 11), (2.96, "nm", 2.96), (0.3, "mm", 3e5),
-        (5.0e-9, "m", 5), (1 / 3, "nm", 1 / 3), (-0.02, "µm", -20), (0, "µm", 0),
-    ] as [(Double, String, Double)])
+    @Test(
+        arguments: [
+            (0.02, "µm", 20.0), (0.0052, "um", 5.2), (49.9, "Å", 4.99), (1.1e-8, "m", 11), (2.96, "nm", 2.96),
+            (0.3, "mm", 3e5),
+            (5.0e-9, "m", 5), (1 / 3, "nm", 1 / 3), (-0.02, "µm", -20), (0, "µm", 0),
+        ] as [(Double, String, Double)])
     func `a length keeps the digits that were written`(_ value: Double, _ unit: String, _ nanometres: Double) {
         #expect(LengthUnit.nanometres(value, unit) == nanometres)
     }
@@ -152,10 +157,12 @@ struct LengthUnitTests {
         #expect(LengthUnit.nanometres(value, "µm") == nil)
     }
 
-    @Test(arguments: [
-        (0.1 + 0.2, 12, 0.3), (1234.5678, 3, 1230), (-9.996, 3, -10), (.leastNonzeroMagnitude, 3, .leastNonzeroMagnitude), (1.7e308, 2, 1.7e308), (0, 3, 0),
-        (20.000000000000004, 12, 20),
-    ] as [(Double, Int, Double)])
+    @Test(
+        arguments: [
+            (0.1 + 0.2, 12, 0.3), (1234.5678, 3, 1230), (-9.996, 3, -10),
+            (.leastNonzeroMagnitude, 3, .leastNonzeroMagnitude), (1.7e308, 2, 1.7e308), (0, 3, 0),
+            (20.000000000000004, 12, 20),
+        ] as [(Double, Int, Double)])
     func `rounding keeps so many digits`(_ value: Double, _ digits: Int, _ rounded: Double) {
         #expect(value.rounded(significantDigits: digits) == rounded)
     }

@@ -9,14 +9,17 @@ private func message(_ text: String) -> String? {
 }
 
 struct JSONParserTests {
-    @Test(arguments: [
-        ("0", JSON.int(0)), ("-0", .int(0)), ("9223372036854775807", .int(.max)), ("-9223372036854775808", .int(.min)),
-        ("9223372036854775808", .unsigned(1 << 63)), ("18446744073709551615", .unsigned(.max)),
-        ("18446744073709551616", .double(0x1p64)), ("1.5", .double(1.5)), ("1e3", .double(1000)),
-        ("-2.5E-2", .double(-0.025)), ("1e999", .double(.infinity)), ("Infinity", .double(.infinity)),
-        ("-Infinity", .double(-.infinity)), ("true", true), ("false", false), ("null", nil), ("[]", []), ("{}", [:]),
-        (" [ 1 , 2 ] ", [1, 2]), (#"{"a":{"b":[null]}}"#, ["a": ["b": [nil]]]), ("\u{FEFF}1", .int(1)),
-    ] as [(String, JSON)])
+    @Test(
+        arguments: [
+            ("0", JSON.int(0)), ("-0", .int(0)), ("9223372036854775807", .int(.max)),
+            ("-9223372036854775808", .int(.min)),
+            ("9223372036854775808", .unsigned(1 << 63)), ("18446744073709551615", .unsigned(.max)),
+            ("18446744073709551616", .double(0x1p64)), ("1.5", .double(1.5)), ("1e3", .double(1000)),
+            ("-2.5E-2", .double(-0.025)), ("1e999", .double(.infinity)), ("Infinity", .double(.infinity)),
+            ("-Infinity", .double(-.infinity)), ("true", true), ("false", false), ("null", nil), ("[]", []),
+            ("{}", [:]),
+            (" [ 1 , 2 ] ", [1, 2]), (#"{"a":{"b":[null]}}"#, ["a": ["b": [nil]]]), ("\u{FEFF}1", .int(1)),
+        ] as [(String, JSON)])
     func `a text reads as the value that RFC 8259 or Python's writer means`(_ text: String, _ value: JSON) throws {
         #expect(try JSON(parsing: text) == value)
     }
@@ -42,7 +45,8 @@ struct JSONParserTests {
 
     @Test(arguments: [
         "", " ", "[", "[1", "[1,", "[1,]", "{", #"{"a"}"#, #"{"a":}"#, #"{"a":1,}"#, "{a:1}", "tru", "nul", "+1", "-",
-        "01", "-01", "1.", ".5", "1e", "1e+", "1.5.5", "1-2", "0x10", "--1", "1 2", #"""#, #""\x""#, #""\u12"#, #""\u12g4""#,
+        "01", "-01", "1.", ".5", "1e", "1e+", "1.5.5", "1-2", "0x10", "--1", "1 2", #"""#, #""\x""#, #""\u12"#,
+        #""\u12g4""#,
         "\"\n\"", "'a'", "NaN1", "[1}", "Inf", "]",
     ])
     func `what is no JSON is malformed`(_ text: String) {
@@ -82,10 +86,12 @@ struct JSONParserTests {
 }
 
 struct JSONWriterTests {
-    @Test(arguments: [
-        (20.0, "20"), (0.1, "0.1"), (-0.0, "-0.0"), (1e15, "1000000000000000"), (1e17, "1e+17"), (.leastNonzeroMagnitude, "5e-324"), (0.1 + 0.2, "0.30000000000000004"),
-        (-3.0, "-3"), (.nan, #""NaN""#), (.infinity, #""Infinity""#), (-.infinity, #""-Infinity""#),
-    ] as [(Double, String)])
+    @Test(
+        arguments: [
+            (20.0, "20"), (0.1, "0.1"), (-0.0, "-0.0"), (1e15, "1000000000000000"), (1e17, "1e+17"),
+            (.leastNonzeroMagnitude, "5e-324"), (0.1 + 0.2, "0.30000000000000004"),
+            (-3.0, "-3"), (.nan, #""NaN""#), (.infinity, #""Infinity""#), (-.infinity, #""-Infinity""#),
+        ] as [(Double, String)])
     func `a number is written as the shortest text that reads back`(_ value: Double, _ text: String) {
         #expect(JSON.double(value).compact == text)
     }
@@ -99,11 +105,12 @@ struct JSONWriterTests {
         }
     }
 
-    @Test(arguments: [
-        (JSON.unsigned(.max), "18446744073709551615"), (.int(.min), "-9223372036854775808"),
-        (["a": nil], #"{"a":null}"#), (["b": 1, "a": [1, "x"]], #"{"b":1,"a":[1,"x"]}"#),
-        ("\u{1B}\"\\\n\r\t\u{9B}é", #""\u001b\"\\\n\r\t\u009bé""#),
-    ] as [(JSON, String)])
+    @Test(
+        arguments: [
+            (JSON.unsigned(.max), "18446744073709551615"), (.int(.min), "-9223372036854775808"),
+            (["a": nil], #"{"a":null}"#), (["b": 1, "a": [1, "x"]], #"{"b":1,"a":[1,"x"]}"#),
+            ("\u{1B}\"\\\n\r\t\u{9B}é", #""\u001b\"\\\n\r\t\u009bé""#),
+        ] as [(JSON, String)])
     func `a value is written on one line, keys in order, null kept`(_ value: JSON, _ text: String) throws {
         #expect(value.compact == text)
         #expect(try JSON(parsing: text) == value)
@@ -169,15 +176,19 @@ struct JSONCodableTests {
         var dataset = Dataset(address: "https://example.org/a", id: "a", portal: "epfl")
         dataset.title = "A title"
         dataset.links = [Link(url: "s3://bucket/key", format: "n5", isPrimary: true, bytes: 12, checksum: "md5:00")]
-        dataset.claims = [Claim("voxel_size", [5.5, 5, nil], unit: "nm", at: "page#x", published: "5", isApproximate: true)]
+        dataset.claims = [
+            Claim("voxel_size", [5.5, 5, nil], unit: "nm", at: "page#x", published: "5", isApproximate: true)
+        ]
         dataset.findings = [Finding(.warning, rule: "a-rule", field: "bytes", "a sentence")]
         let text = try JSON(parsing: dataset.json.compact)
         #expect(try Dataset(json: text) == dataset)
         #expect(try JSONDecoder().decode(Dataset.self, from: JSONEncoder().encode(dataset)) == dataset)
     }
 
-    @Test(arguments: ["{}", "[]", "null", #"{"address":"a"}"#, #"{"address":"a","id":"b","claims":[{}]}"#,
-        #"{"address":"a","id":"b","links":[1]}"#, #"{"address":"a","id":"b","findings":[{"rule":"x"}]}"#])
+    @Test(arguments: [
+        "{}", "[]", "null", #"{"address":"a"}"#, #"{"address":"a","id":"b","claims":[{}]}"#,
+        #"{"address":"a","id":"b","links":[1]}"#, #"{"address":"a","id":"b","findings":[{"rule":"x"}]}"#,
+    ])
     func `a dataset that lacks what it needs is malformed`(_ text: String) throws {
         let json = try JSON(parsing: text)
         #expect(throws: HarvestError.self) { try Dataset(json: json) }

@@ -15,7 +15,8 @@ private func page(voxelSize: JSON? = [5, 5, 5], extent: JSON? = nil, approximate
 }
 
 private func header(
-    shape: [Int] = [1065, 1536, 2048], axes: [String?] = ["z", "y", "x"], voxelSize: [Double?]? = nil, dtype: String = "uint8"
+    shape: [Int] = [1065, 1536, 2048], axes: [String?] = ["z", "y", "x"], voxelSize: [Double?]? = nil,
+    dtype: String = "uint8"
 ) -> Volume {
     var metadata = Metadata(source: .header, place: "https://example.org/volume.tif")
     (metadata.shape, metadata.axes, metadata.dtype, metadata.voxelSize) = (shape, axes, dtype, voxelSize)
@@ -180,7 +181,8 @@ struct TableTests {
     }
 
     @Test(arguments: [
-        "plain", "a,b", "say \"yes\"", "\"", "two\nlines", "two\r\nlines", "cr\rhere", "a | b", ",\u{301}", "\"\u{301},x",
+        "plain", "a,b", "say \"yes\"", "\"", "two\nlines", "two\r\nlines", "cr\rhere", "a | b", ",\u{301}",
+        "\"\u{301},x",
         "", "=1+1", "é,😀", "\n",
     ])
     func `a CSV cell reads back as it was`(_ licence: String) throws {
@@ -212,14 +214,16 @@ struct TableTests {
     }
 
     @Test func `Markdown shows approximate and contradicted values as such`() {
-        let text = Table([Record(page(voxelSize: [4, 4, 4]), header(voxelSize: [5, 5, 5])), Record(page(), header())]).markdown
+        let text = Table([Record(page(voxelSize: [4, 4, 4]), header(voxelSize: [5, 5, 5])), Record(page(), header())])
+            .markdown
         #expect(text.contains("5 × 5 × 5 (contradicted)"))
         #expect(text.contains("≈ 5 × 5 × 5"))
     }
 
     @Test func `the text for a terminal holds no control character and no empty field`() {
         let text = table("a\u{1B}]0;x\u{7}\r\nb", id: "\u{202E}abc").text
-        #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 0x20 && !(0x202A...0x202E).contains($0.value) })
+        #expect(
+            text.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 0x20 && !(0x202A...0x202E).contains($0.value) })
         #expect(!text.contains("channels"))
     }
 

@@ -58,7 +58,9 @@ struct ShelfArray: ChunkedArray {
     func isStoredPlain(_ cell: Coordinate) -> Bool { mask == nil }
     func isAbsence(_ error: HarvestError) -> Bool { error.kind == absence }
 
-    func decode(_ bytes: UnsafeRawBufferPointer, cell: Coordinate, into destination: UnsafeMutableRawBufferPointer) throws {
+    func decode(_ bytes: UnsafeRawBufferPointer, cell: Coordinate, into destination: UnsafeMutableRawBufferPointer)
+        throws
+    {
         guard bytes.count == destination.count else { throw HarvestError.malformed("a chunk of \(bytes.count) bytes") }
         for i in 0..<bytes.count { destination[i] = bytes[i] ^ (mask ?? 0) }
     }

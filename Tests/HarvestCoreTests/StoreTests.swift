@@ -16,7 +16,9 @@ struct WindowTests {
         #expect(window.total == 100)
     }
 
-    @Test(arguments: [(101, 1), (-1, 1), (0, -1), (Int.max, 1), (1, Int.max), (Int.max, Int.max), (Int.min, 0)], [false, true])
+    @Test(
+        arguments: [(101, 1), (-1, 1), (0, -1), (Int.max, 1), (1, Int.max), (Int.max, Int.max), (Int.min, 0)],
+        [false, true])
     func `a range that cannot be is nothing`(_ range: (Int, Int), _ isRemote: Bool) async throws {
         let window = try Window(Shelf(["": hundred], isRemote: isRemote))
         _ = try await window.bytes(at: 0, count: 1)
@@ -119,10 +121,12 @@ struct WorkersTests {
 
 struct HarvestErrorTests {
     /// sysexits.h of 4.3BSD.
-    @Test(arguments: [
-        (HarvestError.Kind.invalid, 64), (.malformed, 65), (.notFound, 66), (.unsupported, 69), (.failed, 70), (.storage, 73),
-        (.changed, 74), (.unavailable, 75), (.denied, 77),
-    ] as [(HarvestError.Kind, Int32)])
+    @Test(
+        arguments: [
+            (HarvestError.Kind.invalid, 64), (.malformed, 65), (.notFound, 66), (.unsupported, 69), (.failed, 70),
+            (.storage, 73),
+            (.changed, 74), (.unavailable, 75), (.denied, 77),
+        ] as [(HarvestError.Kind, Int32)])
     func `each kind has its exit status`(_ kind: HarvestError.Kind, _ status: Int32) {
         #expect(kind.exitCode == status)
         #expect(kind.isRetried == (kind == .unavailable))

@@ -33,7 +33,9 @@ struct ScatterTests {
             var flat = 0
             wanted.forEach { index in
                 defer { flat += 1 }
-                guard region.contains(Box(origin: index, shape: Coordinate(repeating: 1, count: index.count))) else { return }
+                guard region.contains(Box(origin: index, shape: Coordinate(repeating: 1, count: index.count))) else {
+                    return
+                }
                 let from = (0..<index.count).reduce(0) { $0 + (index[$1] - chunk.origin[$1]) * layout.strides[$1] }
                 var voxel = Array(source[from * dataType.size..<(from + 1) * dataType.size])
                 if order == .big {
@@ -63,10 +65,12 @@ struct ScatterTests {
         }
     }
 
-    @Test(arguments: [
-        (2, [1, 2, 3, 4], [2, 1, 4, 3]), (4, [1, 2, 3, 4], [4, 3, 2, 1]), (8, [1, 2, 3, 4, 5, 6, 7, 8], [8, 7, 6, 5, 4, 3, 2, 1]),
-        (1, [1, 2], [1, 2]),
-    ] as [(Int, [UInt8], [UInt8])])
+    @Test(
+        arguments: [
+            (2, [1, 2, 3, 4], [2, 1, 4, 3]), (4, [1, 2, 3, 4], [4, 3, 2, 1]),
+            (8, [1, 2, 3, 4, 5, 6, 7, 8], [8, 7, 6, 5, 4, 3, 2, 1]),
+            (1, [1, 2], [1, 2]),
+        ] as [(Int, [UInt8], [UInt8])])
     func `bytes swap within each number`(_ size: Int, _ bytes: [UInt8], _ swapped: [UInt8]) {
         var bytes = bytes
         let count = bytes.count / size
@@ -126,11 +130,14 @@ struct StatisticsTests {
     }
 
     /// IEEE 754-2008 binary16: the examples of its usual tables.
-    @Test(arguments: [
-        (0x0000, 0), (0x8000, -0.0), (0x0001, 0x1p-24), (0x03FF, 0x3FFp-24), (0x0400, 0x1p-14), (0x3555, 0.333251953125),
-        (0x3BFF, 0.99951171875), (0x3C00, 1), (0x3C01, 1.0009765625), (0x7BFF, 65504), (0x7C00, .infinity), (0xC000, -2),
-        (0xFC00, -.infinity), (0xFBFF, -65504),
-    ] as [(UInt16, Double)])
+    @Test(
+        arguments: [
+            (0x0000, 0), (0x8000, -0.0), (0x0001, 0x1p-24), (0x03FF, 0x3FFp-24), (0x0400, 0x1p-14),
+            (0x3555, 0.333251953125),
+            (0x3BFF, 0.99951171875), (0x3C00, 1), (0x3C01, 1.0009765625), (0x7BFF, 65504), (0x7C00, .infinity),
+            (0xC000, -2),
+            (0xFC00, -.infinity), (0xFBFF, -65504),
+        ] as [(UInt16, Double)])
     func `a half-precision number has its value`(_ bits: UInt16, _ value: Double) {
         #expect(Double(half: bits) == value)
         #expect(Double(half: bits).sign == value.sign)
@@ -181,7 +188,12 @@ struct BytesTests {
         await confirmation { released in
             let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 1)
             nonisolated(unsafe) let taken = memory
-            var slice = Bytes(UnsafeRawBufferPointer(memory), owner: Bytes.Owner { taken.deallocate(); released() }).slice(1..<2)
+            var slice = Bytes(
+                UnsafeRawBufferPointer(memory),
+                owner: Bytes.Owner {
+                    taken.deallocate(); released()
+                }
+            ).slice(1..<2)
             #expect(slice?.count == 1)
             slice = nil
         }

@@ -21,7 +21,8 @@ struct TIFFFixtureTests {
     }
 
     @Test(arguments: TIFFFixture.all)
-    func `a file's axes, pages and voxel size are those that its writer was given`(_ fixture: TIFFFixture) async throws {
+    func `a file's axes, pages and voxel size are those that its writer was given`(_ fixture: TIFFFixture) async throws
+    {
         let contents = try #require(await TIFF().open(try fixture.store, options: OpenOptions()))
         let metadata = try #require(contents.images.first).metadata
         #expect(metadata.axes == fixture.expected["axes"]?.strings)

@@ -17,16 +17,22 @@ struct TIFFFixture: Sendable, CustomTestStringConvertible {
     }()
 
     /// Those that are small and of one directory, for checks that read a file many times.
-    static let plain = all.filter { $0.name.hasPrefix("classic") || $0.name.hasPrefix("big") || $0.name.hasPrefix("bits") }
+    static let plain = all.filter {
+        $0.name.hasPrefix("classic") || $0.name.hasPrefix("big") || $0.name.hasPrefix("bits")
+    }
 
     static func named(_ name: String) throws -> TIFFFixture {
-        guard let found = all.first(where: { $0.name == name }) else { throw HarvestError.notFound("no fixture \(name)") }
+        guard let found = all.first(where: { $0.name == name }) else {
+            throw HarvestError.notFound("no fixture \(name)")
+        }
         return found
     }
 
     static func bytes(_ name: String) throws -> [UInt8] {
         let folder = #filePath.split(separator: "/").dropLast().map { "/\($0)" }.joined()
-        guard let file = fopen("\(folder)/Fixtures/tiff/\(name)", "r") else { throw HarvestError.notFound("no fixture \(name)") }
+        guard let file = fopen("\(folder)/Fixtures/tiff/\(name)", "r") else {
+            throw HarvestError.notFound("no fixture \(name)")
+        }
         defer { fclose(file) }
         var bytes = [UInt8](repeating: 0, count: 1 << 20)
         return Array(bytes[..<fread(&bytes, 1, bytes.count, file)])

@@ -24,7 +24,9 @@ struct HandmadeTIFF {
     /// Four by four bytes in one strip, with `changes`.
     init(_ changes: Tag..., isBig: Bool = false) {
         self.isBig = isBig
-        let plain: [(UInt16, UInt64)] = [(256, 4), (257, 4), (258, 8), (259, 1), (262, 1), (277, 1), (278, 4), (279, 16)]
+        let plain: [(UInt16, UInt64)] = [
+            (256, 4), (257, 4), (258, 8), (259, 1), (262, 1), (277, 1), (278, 4), (279, 16),
+        ]
         for (id, value) in plain { tags[id] = Tag(id, value, type: 3) }
         tags[273] = Tag(273, isBig ? 16 : 8)
         for tag in changes { tags[tag.id] = tag }
@@ -40,7 +42,9 @@ struct HandmadeTIFF {
         if isBig { out += [8, 0, 0, 0] }
         out += little(UInt64(start), width) + pixels + little(UInt64(tags.count), isBig ? 8 : 2)
         for tag in tags.values.sorted(by: { $0.id < $1.id }) {
-            out += little(UInt64(tag.id), 2) + little(UInt64(tag.type), 2) + little(tag.count, width) + little(tag.value, width)
+            out +=
+                little(UInt64(tag.id), 2) + little(UInt64(tag.type), 2) + little(tag.count, width)
+                + little(tag.value, width)
         }
         return out + little(next, width) + tail
     }
@@ -93,16 +97,30 @@ struct TIFFHostileTests {
         ("65535 samples", [Tag(277, 65535)]), ("0 samples", [Tag(277, 0)]), ("0 bits", [Tag(258, 0)]),
         ("129 bits", [Tag(258, 129)]), ("2^32 - 1 planes", [Tag(32997, 0xFFFF_FFFF)]),
         ("2^31 - 1 planes", [Tag(32997, 0x7FFF_FFFF)]),
-        ("no width", [Tag(256, 0, count: 0)]), ("width as text", [Tag(256, 4, type: 2)]), ("width as a double", [Tag(256, 8, type: 12)]),
+        ("no width", [Tag(256, 0, count: 0)]), ("width as text", [Tag(256, 4, type: 2)]),
+        ("width as a double", [Tag(256, 8, type: 12)]),
         ("tiles of 0", [Tag(322, 0), Tag(323, 16), Tag(324, 8), Tag(325, 16)]),
         ("tiles of 2^31 - 1", [Tag(322, 0x7FFF_FFFF), Tag(323, 0x7FFF_FFFF), Tag(324, 8), Tag(325, 16)]),
         ("tiles without length", [Tag(322, 16), Tag(324, 8), Tag(325, 16)]),
-        ("a million tiles, one offset", [Tag(256, 16000), Tag(257, 16000), Tag(322, 16), Tag(323, 16), Tag(324, 8), Tag(325, 16)]),
-        ("tiles of one pixel in a page of 2^93",
-            [Tag(256, 0x7FFF_FFFF), Tag(257, 0x7FFF_FFFF), Tag(32997, 0x7FFF_FFFF), Tag(322, 1), Tag(323, 1), Tag(324, 8), Tag(325, 1)]),
-        ("planes of tiles of one pixel in a page of 2^78",
-            [Tag(256, 0x7FFF_FFFF), Tag(257, 0x7FFF_FFFF), Tag(284, 2), Tag(277, 65535), Tag(322, 1), Tag(323, 1), Tag(324, 8),
-                Tag(325, 1)]),
+        (
+            "a million tiles, one offset",
+            [Tag(256, 16000), Tag(257, 16000), Tag(322, 16), Tag(323, 16), Tag(324, 8), Tag(325, 16)]
+        ),
+        (
+            "tiles of one pixel in a page of 2^93",
+            [
+                Tag(256, 0x7FFF_FFFF), Tag(257, 0x7FFF_FFFF), Tag(32997, 0x7FFF_FFFF), Tag(322, 1), Tag(323, 1),
+                Tag(324, 8), Tag(325, 1),
+            ]
+        ),
+        (
+            "planes of tiles of one pixel in a page of 2^78",
+            [
+                Tag(256, 0x7FFF_FFFF), Tag(257, 0x7FFF_FFFF), Tag(284, 2), Tag(277, 65535), Tag(322, 1), Tag(323, 1),
+                Tag(324, 8),
+                Tag(325, 1),
+            ]
+        ),
     ]
 
     @Test(arguments: broken.indices, [false, true])
@@ -115,11 +133,14 @@ struct TIFFHostileTests {
         }
     }
 
-    @Test(arguments: [256, 257, 258, 259, 273, 277, 278, 279, 317, 322, 324, 330, 32997] as [UInt16],
+    @Test(
+        arguments: [256, 257, 258, 259, 273, 277, 278, 279, 317, 322, 324, 330, 32997] as [UInt16],
         [UInt64(1) << 31, 1 << 32, 1 << 62, (1 << 63) - 1, 1 << 63, .max])
     func `a BigTIFF number past every memory is no trap`(_ id: UInt16, _ value: UInt64) async throws {
         for isRemote in [false, true] {
-            for tag in [Tag(id, value, type: 16), Tag(id, 16, type: 16, count: value), Tag(id, value, type: 16, count: 2)] {
+            for tag in [
+                Tag(id, value, type: 16), Tag(id, 16, type: 16, count: value), Tag(id, value, type: 16, count: 2),
+            ] {
                 _ = try await outcome(HandmadeTIFF(tag, isBig: true).bytes, isRemote: isRemote)
             }
         }
@@ -127,7 +148,8 @@ struct TIFFHostileTests {
 
     /// Three equal directories at one stride, as the prediction of remote files wants them, with one odd tag in each.
     @Test(arguments: [
-        HandmadeTIFF.Tag(273, .max >> 1, type: 16), .init(273, .max, type: 16), .init(305, .max >> 1, type: 2, count: 1 << 40),
+        HandmadeTIFF.Tag(273, .max >> 1, type: 16), .init(273, .max, type: 16),
+        .init(305, .max >> 1, type: 2, count: 1 << 40),
         .init(305, (.max >> 1) - 10, type: 2, count: 64), .init(279, .max >> 1, type: 16),
     ])
     func `predicting pages adds no offsets that overflow`(_ tag: HandmadeTIFF.Tag) async throws {
@@ -183,7 +205,8 @@ struct TIFFHostileTests {
     }
 
     @Test(arguments: [
-        "", "I", "II", "II*", "II*\0", "MM\0", "MM\0*", "II+\0", "II+\0\u{8}\0\0", "IIx\0aaaa", "PK\u{3}\u{4}", "MM", "II*\0\0\0\0",
+        "", "I", "II", "II*", "II*\0", "MM\0", "MM\0*", "II+\0", "II+\0\u{8}\0\0", "IIx\0aaaa", "PK\u{3}\u{4}", "MM",
+        "II*\0\0\0\0",
     ])
     func `a few bytes are no TIFF, or a malformed one`(_ text: String) async throws {
         let kind = try await outcome(Array(text.utf8))
@@ -208,14 +231,16 @@ struct TIFFMetadataHostileTests {
 
     @Test(arguments: [
         ("SizeZ='2' SizeC='1' SizeT='1'", "<TiffData IFD='9223372036854775807' PlaneCount='2'/>"),
-        ("SizeZ='2' SizeC='1' SizeT='1'", "<TiffData IFD='-1'/>"), ("SizeZ='2' SizeC='1' SizeT='1'", "<TiffData FirstZ='7'/>"),
+        ("SizeZ='2' SizeC='1' SizeT='1'", "<TiffData IFD='-1'/>"),
+        ("SizeZ='2' SizeC='1' SizeT='1'", "<TiffData FirstZ='7'/>"),
         ("SizeZ='1' SizeC='1' SizeT='1'", "<TiffData PlaneCount='9223372036854775807'/>"),
         ("SizeZ='1000000' SizeC='1000000' SizeT='1000000'", ""), ("SizeZ='0' SizeC='1' SizeT='1'", ""),
         ("SizeZ='-1' SizeC='1' SizeT='1'", ""), ("SizeC='1'", ""), ("SizeZ='3' SizeC='1' SizeT='1'", ""),
         ("SizeZ='1' SizeC='1' SizeT='1'", "<Channel SamplesPerPixel='0'/>"),
         ("SizeZ='1' SizeC='1' SizeT='1'", "<Channel SamplesPerPixel='-5'/>"),
     ])
-    func `OME-XML that does not fit its file leaves the pages readable`(_ pixels: String, _ inside: String) async throws {
+    func `OME-XML that does not fit its file leaves the pages readable`(_ pixels: String, _ inside: String) async throws
+    {
         #expect(try await outcome(file(ome(pixels, inside))) == nil)
     }
 
@@ -229,7 +254,8 @@ struct TIFFMetadataHostileTests {
 
     @Test(arguments: [
         "ImageJ=1\nimages=2147483648\nslices=2147483648\nframes=2147483648\nchannels=2147483648\n",
-        "ImageJ=1\nimages=3\nspacing=nan\nunit=nm\n", "ImageJ=1\nimages=-3\n", "ImageJ=1\nimages=99999999999999999999\n",
+        "ImageJ=1\nimages=3\nspacing=nan\nunit=nm\n", "ImageJ=1\nimages=-3\n",
+        "ImageJ=1\nimages=99999999999999999999\n",
         "ImageJ=", "ImageJ=1\nimages=3\nunit=\\u00B5m\nspacing=1e999\nfinterval=inf\n",
     ])
     func `numbers of ImageJ that cannot be leave the pages readable`(_ text: String) async throws {
@@ -244,7 +270,8 @@ struct TIFFMetadataHostileTests {
 
     @Test(arguments: [
         #"{"shape": [9223372036854775807, 4, 4]}"#, #"{"shape": [-1, 4, 4]}"#, #"{"shape": []}"#, #"{"shape": "x"}"#,
-        #"{"shape": [4, 4], "axes": "é"}"#, #"{"shape": [1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 4]}"#, #"{"shape": [4294967296, 4294967296, 4, 4]}"#,
+        #"{"shape": [4, 4], "axes": "é"}"#, #"{"shape": [1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 4]}"#,
+        #"{"shape": [4294967296, 4294967296, 4, 4]}"#,
     ])
     func `a shape in JSON that cannot be leaves the pages readable`(_ text: String) async throws {
         #expect(try await outcome(file(text)) == nil)

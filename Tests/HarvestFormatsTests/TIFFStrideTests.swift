@@ -66,7 +66,9 @@ struct TIFFStrideTests {
 
     /// The entries of the fixture's directory: 1 ImageWidth, 2 ImageLength, 4 Compression, 6 StripOffsets, 12 PageNumber.
     @Test(arguments: [1, 2, 4, 6, 12])
-    func `a page in the middle that is not as predicted is an error where its voxels are read`(_ entry: Int) async throws {
+    func `a page in the middle that is not as predicted is an error where its voxels are read`(_ entry: Int)
+        async throws
+    {
         var stack = try Stack()
         stack.bytes[stack.value(entry, of: 20)] ^= 1
         let volume = try await stack.open().volume

@@ -11,7 +11,10 @@ import Testing
 
     @Test func `keeps the promises of a store`() async throws {
         let objects = ["a": sample(1000), "b/c d+e%.bin": sample(70_000), "b/µ": sample(3)]
-        let coded = ["root/a": objects["a"]!, "root/b/c%20d%2Be%25.bin": objects["b/c d+e%.bin"]!, "root/b/%C2%B5": objects["b/µ"]!]
+        let coded = [
+            "root/a": objects["a"]!, "root/b/c%20d%2Be%25.bin": objects["b/c d+e%.bin"]!,
+            "root/b/%C2%B5": objects["b/µ"]!,
+        ]
         let server = FaultServer.serving(coded)
         try await checkStore(store(server, "/root"), holding: objects, lists: false)
     }
@@ -30,7 +33,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("bytes 1-10/10000", 10), ("bytes 0-8/10000", 9), ("bytes 0-10/10000", 11), ("bytes 0-9/9", 10), ("0-9/10000", 10),
+        ("bytes 1-10/10000", 10), ("bytes 0-8/10000", 9), ("bytes 0-10/10000", 11), ("bytes 0-9/9", 10),
+        ("0-9/10000", 10),
         ("bytes */10000", 10), ("bytes 0-99999999999999999999/*", 10), ("", 10),
     ])
     func `a 206 for other bytes than asked is an error`(range: String, count: Int) async throws {
@@ -147,7 +151,8 @@ import Testing
         await expectError(.malformed, saying: "HTML page") { try await store(server).read("", .bytes(0..<30)) }
         await expectError(.malformed, saying: "HTML page") { try await store(server).read("", .whole) }
         #expect(try await store(server, "/x.html").read("", .whole).bytes.array == page)
-        let typed = FaultServer { _, _ in .init(headers: ["Content-Type": "Text/HTML; charset=utf-8"], body: [1, 2, 3]) }
+        let typed = FaultServer { _, _ in .init(headers: ["Content-Type": "Text/HTML; charset=utf-8"], body: [1, 2, 3])
+        }
         await expectError(.malformed, saying: "HTML page") { try await store(typed).read("", .whole) }
     }
 
@@ -191,7 +196,12 @@ import Testing
     }
 
     @Test func `headers without end and bodies over the limit are refused`() async throws {
-        let long = FaultServer { _, _ in .init(headers: ["X": String(repeating: "x", count: 90_000), "Y": String(repeating: "y", count: 90_000), "Z": String(repeating: "z", count: 90_000)]) }
+        let long = FaultServer { _, _ in
+            .init(headers: [
+                "X": String(repeating: "x", count: 90_000), "Y": String(repeating: "y", count: 90_000),
+                "Z": String(repeating: "z", count: 90_000),
+            ])
+        }
         await expectError(.malformed, saying: "headers") { try await store(long).read("", .whole) }
         var options = quickOptions()
         options.limits.objectBytes = 100

@@ -23,7 +23,8 @@ final class Folder: Sendable {
 
 @Suite struct LocalStoreTests {
     private let objects = [
-        ".zarray": Array("{}".utf8), "s0/0.0": sample(1000), "s0/c/1": sample(200_000), "s0/.hidden": sample(7), "µ m": sample(12),
+        ".zarray": Array("{}".utf8), "s0/0.0": sample(1000), "s0/c/1": sample(200_000), "s0/.hidden": sample(7),
+        "µ m": sample(12),
         "empty": [],
     ]
 

@@ -63,7 +63,9 @@ import Testing
 
 @Suite struct HeaderTests {
     @Test(arguments: ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"])
-    func `the three dates of RFC 9110 are one moment`(text: String) { #expect(HTTPDate.seconds(of: text) == 784_111_777) }
+    func `the three dates of RFC 9110 are one moment`(text: String) {
+        #expect(HTTPDate.seconds(of: text) == 784_111_777)
+    }
 
     @Test func `dates around leap days, and texts that are none`() {
         // date -u -d '2024-02-29 23:59:59' +%s, and so on
@@ -83,9 +85,11 @@ import Testing
         #expect(seconds("Sun, 06 Nov 1994 08:00:00 GMT") == 0 && seconds("soon") == nil && seconds("-3") == 0)
     }
 
-    @Test(arguments: [
-        ("bytes 0-9/100", 0..<10, 100), ("bytes 5-5/*", 5..<6, nil), ("bytes */7", nil, 7), ("Bytes 1-2/3", 1..<3, 3),
-    ] as [(String, Range<Int>?, Int?)])
+    @Test(
+        arguments: [
+            ("bytes 0-9/100", 0..<10, 100), ("bytes 5-5/*", 5..<6, nil), ("bytes */7", nil, 7),
+            ("Bytes 1-2/3", 1..<3, 3),
+        ] as [(String, Range<Int>?, Int?)])
     func `a content range is read`(text: String, range: Range<Int>?, total: Int?) {
         let content = ContentRange(text)
         #expect(content?.range == range && content?.total == total && content != nil)
@@ -99,7 +103,10 @@ import Testing
 
     @Test func `lines of a head, also behind an interim answer`() {
         var parser = HeadParser()
-        for line in ["HTTP/1.1 103 Early\r\n", "A: 1\r\n", "\r\n", "HTTP/2 206\r\n", "ETag:  \"x\" \r\n", "b:2\n", "B: 3\r\n", "\r\n", "T: x\r\n"] {
+        for line in [
+            "HTTP/1.1 103 Early\r\n", "A: 1\r\n", "\r\n", "HTTP/2 206\r\n", "ETag:  \"x\" \r\n", "b:2\n", "B: 3\r\n",
+            "\r\n", "T: x\r\n",
+        ] {
             #expect(Array(line.utf8).withUnsafeBytes { parser.take($0, limit: 1000) })
         }
         #expect(parser.head?.status == 206 && parser.head?.headers == ["etag": "\"x\"", "b": "2"])
@@ -108,8 +115,10 @@ import Testing
 
 @Suite struct AddressTests {
     @Test(arguments: [
-        "127.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-        "224.0.0.1", "255.255.255.255", "0x7f.1", "2130706433", "017700000001", "localhost", "a.LOCALHOST", "[::1]", "[::]",
+        "127.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1", "255.255.255.255", "0x7f.1", "2130706433", "017700000001", "localhost", "a.LOCALHOST", "[::1]",
+        "[::]",
         "[fe80::1%25eth0]", "[fd12::1]", "[::ffff:10.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[ff02::1]",
         "198.18.0.1",
     ])
@@ -139,8 +148,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("https://b.org/x", false), ("https://a.org:444/x", false), ("https://A.org:443/y", true), ("/y", true), ("?z", true),
-        ("//a.org/z", true), ("https://a.org.evil.org/", false), ("https://a.org@evil.org/", false), ("https:\\\\evil.org/", false),
+        ("https://b.org/x", false), ("https://a.org:444/x", false), ("https://A.org:443/y", true), ("/y", true),
+        ("?z", true),
+        ("//a.org/z", true), ("https://a.org.evil.org/", false), ("https://a.org@evil.org/", false),
+        ("https:\\\\evil.org/", false),
     ])
     func `headers stay with their scheme, host and port`(location: String, stay: Bool) throws {
         var redirects = RedirectPolicy(try WebAddress("https://a.org/x"), mapped: try ConnectMap([]))
@@ -151,7 +162,9 @@ import Testing
     @Test func `a mapped host may be inside, another may not`() throws {
         let map = try ConnectMap([":443:127.0.0.1:9999", "[::1]:80:[::1]:8080"])
         #expect(map.browserRules == "MAP *:443 127.0.0.1:9999, MAP [::1]:80 [::1]:8080")
-        let isMapped = try ["https://any.org/", "http://[::1]/", "http://any.org/"].map { map.maps(try WebAddress($0).origin) }
+        let isMapped = try ["https://any.org/", "http://[::1]/", "http://any.org/"].map {
+            map.maps(try WebAddress($0).origin)
+        }
         #expect(isMapped == [true, true, false])
         var redirects = RedirectPolicy(try WebAddress("http://a.org/x"), mapped: map)
         redirects.answered(from: "8.8.8.8", throughProxy: false)

@@ -27,7 +27,9 @@ func expectError(
         let value = try await body()
         Issue.record("no error but \(value)", sourceLocation: sourceLocation)
     } catch let error as HarvestError {
-        #expect(error.kind == kind && error.description.contains(text), "\(error.kind): \(error)", sourceLocation: sourceLocation)
+        #expect(
+            error.kind == kind && error.description.contains(text), "\(error.kind): \(error)",
+            sourceLocation: sourceLocation)
     } catch {
         Issue.record("another error: \(error)", sourceLocation: sourceLocation)
     }

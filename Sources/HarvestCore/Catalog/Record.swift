@@ -36,8 +36,10 @@ public struct Record: Sendable {
         self.title = title
         self.link = link
         let ranked = statements.sorted { $0.source > $1.source }
-        let axes = ranked.first { $0.source >= .sidecar }?.axes ?? ranked.first?.axes ?? ["z", "y", "x"]
-        let aligned = ranked.map { $0.source == .page ? $0.aligned(to: axes) : $0 }
+        // A file's lists are in its own order; people and pages speak z,y,x.
+        let isFile: (Metadata) -> Bool = { $0.source == .header || $0.source == .sidecar }
+        let axes = ranked.first { isFile($0) && $0.axes != nil }?.axes ?? ["z", "y", "x"]
+        let aligned = ranked.map { isFile($0) ? $0 : $0.aligned(to: axes) }
         self.statements = ranked
         let own = Set(aligned.flatMap { $0.instrument.keys })
         for field in Field.table.map(\.name) + own.sorted() where field != Field.Name.extent {
@@ -47,12 +49,17 @@ public struct Record: Sendable {
         findings = Rules.all.flatMap { $0.judge(self) }
     }
 
-    /// A record from what a portal says and what a file's header says.
-    public init(_ dataset: Dataset, _ volume: Volume) {
+    /// A record from what a portal says and what a file's header says, and what others say besides.
+    public init(_ dataset: Dataset, _ volume: Volume, also others: [Metadata] = []) {
         self.init(
             id: dataset.portal ?? dataset.id, address: dataset.address, title: dataset.title,
-            link: volume.metadata.place, statements: [Metadata(page: dataset), volume.metadata])
-        findings = dataset.findings + findings
+            link: volume.metadata.place, statements: [Metadata(page: dataset), volume.metadata] + others)
+        // What the portal's own words contradict is said once.
+        findings =
+            dataset.findings
+            + findings.filter { own in
+                !dataset.findings.contains { $0.rule == own.rule && $0.field == own.field }
+            }
     }
 
     private static func belief(_ field: String, _ ranked: [Metadata]) -> Belief? {
@@ -74,7 +81,9 @@ public struct Record: Sendable {
         guard let shape = beliefs[Field.Name.shape]?.value.ints, let size = beliefs[Field.Name.voxelSize],
             let sizes = size.value.array?.map(\.double), sizes.count == shape.count
         else { return stated }
-        let lengths = zip(shape, sizes).map { length, size in size.map { (Double(length) * $0).rounded(significantDigits: 12) } }
+        let lengths = zip(shape, sizes).map { length, size in
+            size.map { (Double(length) * $0).rounded(significantDigits: 12) }
+        }
         var belief = Belief(
             value: JSON(lengths), source: size.source, place: "shape × voxel size", known: "arithmetic",
             isApproximate: size.isApproximate, others: [])

@@ -42,7 +42,9 @@ public enum Rules {
 
     private static func contradiction(_ id: String, _ field: String, _ name: String) -> Rule {
         Rule(id: id, severity: .warning, field: field) { record in
-            guard let belief = record.beliefs[field], let other = belief.others.first(where: { !$0.agrees }) else { return nil }
+            guard let belief = record.beliefs[field], let other = belief.others.first(where: { !$0.agrees }) else {
+                return nil
+            }
             return "the \(belief.source.rawValue) says the \(name) is \(Table.text(belief.value)), the "
                 + "\(other.source.rawValue) says \(Table.text(other.value)) (\(other.place)); the former is used"
         }

@@ -29,7 +29,9 @@ public struct Table: Sendable {
         case .string(let text): text.displayed(limit: 200)
         case .array(let items):
             items.map { item in item.isNull ? "?" : text(item) }
-                .joined(separator: items.contains { if case .double = $0 { true } else { false } } ? " × " : ", ")
+                .joined(
+                    separator: items.count > 2 && items.contains { if case .double = $0 { true } else { false } }
+                        ? " × " : ", ")
         default: value.compact
         }
     }
@@ -40,7 +42,8 @@ public struct Table: Sendable {
         let safe = rows.map { $0.map { $0.displayed().escaping("|", with: "\\") } }
         let widths = headings.indices.map { column in max(3, safe.map { $0[column].count }.max() ?? 3) }
         func line(_ cells: [String]) -> String {
-            "| " + zip(cells, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: " | ") + " |"
+            "| " + zip(cells, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: " | ")
+                + " |"
         }
         let rule = "|" + widths.map { String(repeating: "-", count: $0 + 2) }.joined(separator: "|") + "|"
         return ([line(safe[0]), rule] + safe.dropFirst().map(line)).joined(separator: "\n")
@@ -59,7 +62,8 @@ public struct Table: Sendable {
 
     /// RFC 4180, exact values: lists as JSON, unknown as an empty cell.
     public var csv: String {
-        let rows = [["dataset", "address", "link"] + Field.table.map(\.name) + ["where_from"]]
+        let rows =
+            [["dataset", "address", "link"] + Field.table.map(\.name) + ["where_from"]]
             + records.map { record in
                 [record.id, record.address, record.link ?? ""]
                     + Field.table.map { field in

@@ -24,7 +24,8 @@ public struct Address: Sendable, Hashable {
         if let bar = text.lastIndex(of: "|"), text.hasSuffix(":") {  // s3://bucket/key/|zarr2:
             format = Self.formats[text[text.index(after: bar)...].dropLast().lowercased()]
             if format != nil { location = String(text[..<bar]) }
-        } else if let end = text.firstRange(of: "://")?.lowerBound, let known = Self.formats[text[..<end].lowercased()] {
+        } else if let end = text.firstRange(of: "://")?.lowerBound, let known = Self.formats[text[..<end].lowercased()]
+        {
             let rest = String(text[end...].dropFirst(3))  // zarr://s3://…
             if rest.contains("://") { (location, format) = (rest, known) }
         }

@@ -96,10 +96,14 @@ extension JSON {
     public var ints: [Int]? { array.flatMap { items in items.compactMap(\.int).nilUnless(count: items.count) } }
 
     /// An array of numbers, or `nil` if anything in it is not one.
-    public var doubles: [Double]? { array.flatMap { items in items.compactMap(\.double).nilUnless(count: items.count) } }
+    public var doubles: [Double]? {
+        array.flatMap { items in items.compactMap(\.double).nilUnless(count: items.count) }
+    }
 
     /// An array of strings, or `nil` if anything in it is not one.
-    public var strings: [String]? { array.flatMap { items in items.compactMap(\.string).nilUnless(count: items.count) } }
+    public var strings: [String]? {
+        array.flatMap { items in items.compactMap(\.string).nilUnless(count: items.count) }
+    }
 }
 
 extension JSON {

@@ -134,7 +134,9 @@ private struct JSONParser {
         var isInteger = true
         if next == UInt8(ascii: "-") { position += 1 }
         let isZero = next == UInt8(ascii: "0")
-        guard case let count = skipDigits(), count == 1 || (count > 1 && !isZero) else { throw error("a number is broken") }
+        guard case let count = skipDigits(), count == 1 || (count > 1 && !isZero) else {
+            throw error("a number is broken")
+        }
         if next == UInt8(ascii: ".") {
             (position, isInteger) = (position + 1, false)
             guard skipDigits() > 0 else { throw error("a number is broken") }

@@ -22,7 +22,9 @@ extension JSON {
         case .double(let value): out += Self.text(of: value)
         case .string(let value): Self.quote(value, into: &out)
         case .array(let items):
-            let isFlat = items.allSatisfy { if case .array = $0 { false } else if case .object = $0 { false } else { true } }
+            let isFlat = items.allSatisfy {
+                if case .array = $0 { false } else if case .object = $0 { false } else { true }
+            }
             Self.list(items, "[", "]", into: &out, indent: isFlat ? nil : indent, depth: depth) {
                 $0.write(into: &$1, indent: indent, depth: depth + 1)
             }

@@ -16,7 +16,9 @@ public struct Block: Sendable {
     /// Calls `body` with the voxels as `T`.
     ///
     /// - Throws: ``HarvestError`` `.invalid` where `T` is not as wide as a voxel.
-    public func withVoxels<T: BitwiseCopyable, R>(as type: T.Type, _ body: (UnsafeBufferPointer<T>) throws -> R) throws -> R {
+    public func withVoxels<T: BitwiseCopyable, R>(as type: T.Type, _ body: (UnsafeBufferPointer<T>) throws -> R) throws
+        -> R
+    {
         guard MemoryLayout<T>.size == dataType.size else {
             throw HarvestError.invalid("voxels of \(dataType.rawValue) cannot be read as \(T.self)")
         }

@@ -28,7 +28,9 @@ struct ImageJMetadata: Sendable {
     }
 
     private func number(_ key: String) -> Double? {
-        guard let value = values[key].flatMap({ Double($0.trimmingSpaces()) }), value.isFinite, value != 0 else { return nil }
+        guard let value = values[key].flatMap({ Double($0.trimmingSpaces()) }), value.isFinite, value != 0 else {
+            return nil
+        }
         return abs(value)
     }
 
@@ -44,7 +46,8 @@ struct ImageJMetadata: Sendable {
         series.squeeze()
         // ImageJ fills in "unit" for x; y and z follow it unless they have their own.
         for (axis, size, unit) in [
-            ("x", resolution.x, unit("unit")), ("y", resolution.y, unit("yunit")), ("z", number("spacing"), unit("zunit")),
+            ("x", resolution.x, unit("unit")), ("y", resolution.y, unit("yunit")),
+            ("z", number("spacing"), unit("zunit")),
         ] where unit != nil {
             series.voxelSize[axis] = size
             series.units[axis] = size == nil ? nil : unit
@@ -59,7 +62,8 @@ struct ImageJMetadata: Sendable {
     /// The slices behind the only directory of a stack that outgrew its 32-bit offsets: they follow the first one.
     func contiguousPages(_ reader: TIFFReader, first: TIFFPage) async throws -> TIFFPages? {
         let geometry = first.geometry
-        guard images > 1, images <= TIFF.mostPages, geometry.depth == 1, geometry.compression == 1, geometry.bits % 8 == 0, !geometry.isTiled, !geometry.isPlanar,
+        guard images > 1, geometry.compression == 1, geometry.bits % 8 == 0, !geometry.isTiled, !geometry.isPlanar,
+            geometry.depth == 1,
             let start = try await first.segments(reader).first ?? nil, let total = reader.window.total
         else { return nil }
         let (size, overflow) = geometry.bytesPerRow.multipliedReportingOverflow(by: geometry.height)

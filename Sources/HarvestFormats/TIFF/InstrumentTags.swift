@@ -20,9 +20,13 @@ struct InstrumentTags: Sendable {
                 found["\(section).\(line[..<equals])"] = line[line.index(after: equals)...].trimmingSpaces()
             }
         }
-        func number(_ key: String) -> Double? { found[key].flatMap { Double($0) }.flatMap { $0.isFinite && $0 > 0 ? $0 : nil } }
+        func number(_ key: String) -> Double? {
+            found[key].flatMap { Double($0) }.flatMap { $0.isFinite && $0 > 0 ? $0 : nil }
+        }
         pixelSize = (number("Scan.PixelWidth"), number("Scan.PixelHeight"))
-        if let volts = number("Beam.HV") { values[Field.Name.beamEnergy] = .double((volts / 1000).rounded(significantDigits: 12)) }
+        if let volts = number("Beam.HV") {
+            values[Field.Name.beamEnergy] = .double((volts / 1000).rounded(significantDigits: 12))
+        }
         if let dwell = number("Scan.Dwelltime") { values[Field.Name.dwellTime] = .double(dwell) }
         if let distance = number("EBeam.WD") {
             values[Field.Name.workingDistance] = .double((distance * 1000).rounded(significantDigits: 12))

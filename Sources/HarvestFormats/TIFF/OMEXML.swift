@@ -27,10 +27,12 @@ struct OMEXML: Sendable {
             }
             return value
         }
-        let perPixel = pixels.children("Channel").compactMap { $0.attributes["SamplesPerPixel"].flatMap { Int($0) } }.max() ?? 1
+        let perPixel =
+            pixels.children("Channel").compactMap { $0.attributes["SamplesPerPixel"].flatMap { Int($0) } }.max() ?? 1
         let channels = try size("SizeC")
         let lengths = ["T": try size("SizeT"), "Z": try size("SizeZ"), "C": max(1, channels / max(1, perPixel))]
-        guard let order = pixels.attributes["DimensionOrder"], order.hasPrefix("XY"), Set(order.dropFirst(2)) == Set("ZCT")
+        guard let order = pixels.attributes["DimensionOrder"], order.hasPrefix("XY"),
+            Set(order.dropFirst(2)) == Set("ZCT")
         else { throw HarvestError.malformed("OME-XML: DimensionOrder is missing or unknown") }
         let slow = order.dropFirst(2).reversed().map(String.init)  // slowest axis first
         let shape = slow.map { lengths[$0] ?? 1 }
@@ -39,7 +41,9 @@ struct OMEXML: Sendable {
         }
         var pageOf = [Int?](repeating: nil, count: planes)
         let own = image.attributes["ID"]
-        for data in pixels.children("TiffData") { try place(data, into: &pageOf, order: slow, shape: shape, pages: pages.count) }
+        for data in pixels.children("TiffData") {
+            try place(data, into: &pageOf, order: slow, shape: shape, pages: pages.count)
+        }
         if pixels.children("TiffData").isEmpty { for i in 0..<min(planes, pages.count) { pageOf[i] = i } }
         guard let first = pageOf.first ?? nil else {
             throw HarvestError.malformed("OME-XML: the first plane of \(own ?? "an image") is not in this file")
@@ -54,10 +58,12 @@ struct OMEXML: Sendable {
         series.leadingAxes = slow.map { $0.lowercased() }
         series.squeeze()
         for axis in ["X", "Y", "Z"] {
-            guard let value = pixels.attributes["PhysicalSize\(axis)"].flatMap({ Double($0) }), value > 0, value.isFinite
+            guard let value = pixels.attributes["PhysicalSize\(axis)"].flatMap({ Double($0) }), value > 0,
+                value.isFinite
             else { continue }
             series.voxelSize[axis.lowercased()] = value
-            series.units[axis.lowercased()] = pixels.attributes["PhysicalSize\(axis)Unit"] ?? "µm"  // the schema's default
+            // the schema's default
+            series.units[axis.lowercased()] = pixels.attributes["PhysicalSize\(axis)Unit"] ?? "µm"
         }
         if let step = pixels.attributes["TimeIncrement"].flatMap({ Double($0) }), step > 0 {
             series.voxelSize["t"] = step
@@ -67,13 +73,16 @@ struct OMEXML: Sendable {
     }
 
     /// Enters the planes of one `TiffData` block: from `IFD` and `FirstT/Z/C` on, `PlaneCount` planes in order.
-    private func place(_ data: MarkupNode, into pageOf: inout [Int?], order: [String], shape: [Int], pages: Int) throws {
+    private func place(_ data: MarkupNode, into pageOf: inout [Int?], order: [String], shape: [Int], pages: Int) throws
+    {
         func number(_ name: String) -> Int? { data.attributes[name].flatMap { Int($0) } }
         let page = number("IFD") ?? 0
         var flat = 0
         for (axis, length) in zip(order, shape) {
             let first = number("First\(axis)") ?? 0
-            guard (0..<length).contains(first) else { throw HarvestError.malformed("OME-XML: a plane outside the image") }
+            guard (0..<length).contains(first) else {
+                throw HarvestError.malformed("OME-XML: a plane outside the image")
+            }
             flat = flat * length + first
         }
         // Without a count: one plane where IFD is given, else all planes (OME-TIFF specification, "The TiffData element").

@@ -31,7 +31,9 @@ public struct TIFF: Format {
         }
         contents.pages = (0..<pages.count).map { index in Self.pageEntry(pages, index) }
         // A file of which nothing can be read is an error as a whole, with the first array's reason.
-        if contents.arrays.allSatisfy({ $0.error?.kind == .malformed }), let error = contents.arrays.first?.error { throw error }
+        if contents.arrays.allSatisfy({ $0.error?.kind == .malformed }), let error = contents.arrays.first?.error {
+            throw error
+        }
         return contents
     }
 
@@ -58,11 +60,14 @@ extension TIFF {
         while next != 0 {
             guard visited.insert(next).inserted else {
                 findings.append(
-                    Finding(.warning, rule: "tiff-directory-loop", field: "pages",
-                        "the chain of directories turns back to byte \(next); the \(pages.count) pages before it are read"))
+                    Finding(
+                        .warning, rule: "tiff-directory-loop", field: "pages",
+                        "the chain of directories turns back to byte \(next); the \(pages.count) pages before it are read"
+                    ))
                 break
             }
-            guard pages.count < Self.mostPages, !reader.window.store.isRemote || pages.count < Self.mostRemoteReads else {
+            guard pages.count < Self.mostPages, !reader.window.store.isRemote || pages.count < Self.mostRemoteReads
+            else {
                 throw HarvestError(
                     .unsupported, "more than \(pages.count) directories, one after the other", at: reader.place,
                     next: "fetch the file whole first")
@@ -75,7 +80,8 @@ extension TIFF {
                     try await Self.proveAll(predicted)
                 } else {
                     findings.append(
-                        Finding(.note, rule: "pages-by-stride", field: "pages",
+                        Finding(
+                            .note, rule: "pages-by-stride", field: "pages",
                             "\(predicted.count) pages predicted by a stride of \(predicted.stride ?? 0) bytes; the first, "
                                 + "second and last directory were compared; --exact proves all"))
                 }
@@ -134,7 +140,8 @@ extension TIFF {
                 return 1 / value
             }
             let size = (x: try await resolution(TIFFTag.xResolution), y: try await resolution(TIFFTag.yResolution))
-            let isUniform = pages.stride != nil
+            let isUniform =
+                pages.stride != nil
                 || (0..<pages.count).allSatisfy { pages[$0].geometry.shape == first.geometry.shape }
             if isUniform, let series = imageJ.series(pages, resolution: size) { return [series] }
         }
@@ -144,13 +151,16 @@ extension TIFF {
                 if !found.isEmpty { return found }
             } catch let error as HarvestError {
                 findings.append(
-                    Finding(.warning, rule: "ome-xml-unusable", field: "axes",
+                    Finding(
+                        .warning, rule: "ome-xml-unusable", field: "axes",
                         "\(error.message); pages are grouped by size instead, and no voxel size is taken from it"))
             }
         }
         if description?.hasPrefix("{\"shape\"") == true, pages.stride == nil {
             var descriptions: [Int: String] = [:]
-            for index in 0..<pages.count { descriptions[index] = try await text(TIFFTag.description, pages[index], reader) }
+            for index in 0..<pages.count {
+                descriptions[index] = try await text(TIFFTag.description, pages[index], reader)
+            }
             if let found = TIFFSeries.shaped(pages, descriptions) { return found }
         }
         return TIFFSeries.byGeometry(pages)
@@ -165,7 +175,8 @@ extension TIFF {
         metadata.shape = series.shape
         metadata.axes = series.axes
         metadata.dtype = series.geometry.dataType.rawValue
-        metadata.channels = series.axes.firstIndex(of: "c").map { series.shape[$0] }
+        metadata.channels =
+            series.axes.firstIndex(of: "c").map { series.shape[$0] }
             ?? (series.geometry.samples > 1 ? series.geometry.samples : 1)
         metadata.byteOrder = reader.dialect.byteOrder
         metadata.isLossy = [6, 7, 33003, 33005, 34712, 50001].contains(series.geometry.compression)
@@ -253,7 +264,9 @@ extension TIFF {
             let shape = leading + geometry.shape
             let size = metadata.voxelSize.map { sizes in
                 sizes.indices.map { axis in
-                    sizes[axis].map { ($0 * Double(series.shape[axis]) / Double(shape[axis])).rounded(significantDigits: 12) }
+                    sizes[axis].map {
+                        ($0 * Double(series.shape[axis]) / Double(shape[axis])).rounded(significantDigits: 12)
+                    }
                 }
             }
             let order = reduced.indices.map(Optional.some)
@@ -274,7 +287,8 @@ extension TIFF {
         var members = JSON.Members()
         for (tag, entry) in page.directory.entries.sorted(by: { $0.key < $1.key }) {
             let name = TIFFTag.names[tag] ?? "\(tag)"
-            members[name] = (try? await value(entry, reader)) ?? ["type": .int(Int(entry.type)), "count": .int(entry.count)]
+            members[name] =
+                (try? await value(entry, reader)) ?? ["type": .int(Int(entry.type)), "count": .int(entry.count)]
         }
         return .object(members)
     }

@@ -25,7 +25,8 @@ struct TIFFArray: ChunkedArray {
     /// - Parameter leadingShape: Lengths of the axes over pages, slowest first; their product is `pageOf.count`.
     init(_ pages: TIFFPages, _ geometry: TIFFGeometry, leadingShape: [Int], pageOf: [Int?]) throws {
         if let obstacle = geometry.obstacle {
-            throw HarvestError.unsupported("this TIFF holds \(obstacle), which is not read here", at: pages.reader.place)
+            throw HarvestError.unsupported(
+                "this TIFF holds \(obstacle), which is not read here", at: pages.reader.place)
         }
         self.pages = pages
         self.geometry = geometry
@@ -36,10 +37,12 @@ struct TIFFArray: ChunkedArray {
             at: pages.reader.place)
         // A header alone may not claim memory: no scheme stores voxels in fewer bytes than this. Tiles may be sparse.
         if !geometry.isTiled, let total = pages.reader.window.total {
-            let (most, overflow) = total.multipliedReportingOverflow(by: TIFFCompression.greatestRatio(geometry.compression))
+            let (most, overflow) = total.multipliedReportingOverflow(
+                by: TIFFCompression.greatestRatio(geometry.compression))
             guard overflow || byteCount.map({ $0 / 8 * min(8, geometry.bits) <= most }) == true else {
                 throw HarvestError.malformed(
-                    "\(grid.shape) \(dataType.rawValue) voxels cannot stand in a file of \(total) bytes", at: pages.reader.place)
+                    "\(grid.shape) \(dataType.rawValue) voxels cannot stand in a file of \(total) bytes",
+                    at: pages.reader.place)
             }
         }
     }
@@ -49,7 +52,9 @@ struct TIFFArray: ChunkedArray {
         try await load(wanted.sorted())
         return segments.known.withLock { known in
             cells.map { cell in
-                guard let page = pageOf[pageIndex(cell)], let range = known[page]?[segmentIndex(cell)] else { return nil }
+                guard let page = pageOf[pageIndex(cell)], let range = known[page]?[segmentIndex(cell)] else {
+                    return nil
+                }
                 return ChunkLocation(key: pages.reader.window.key, range: .bytes(range))
             }
         }
@@ -112,7 +117,9 @@ struct TIFFArray: ChunkedArray {
         geometry.compression == 1 && geometry.bits % 8 == 0 && !geometry.isBitReversed && geometry.predictor == 1
     }
 
-    func decode(_ bytes: UnsafeRawBufferPointer, cell: Coordinate, into destination: UnsafeMutableRawBufferPointer) throws {
+    func decode(_ bytes: UnsafeRawBufferPointer, cell: Coordinate, into destination: UnsafeMutableRawBufferPointer)
+        throws
+    {
         let layout = layout(of: cell)
         let rows = layout.shape.product.map { $0 / (geometry.segment[2] * geometry.interleaved) } ?? 0
         let place = pages.reader.place

@@ -50,7 +50,9 @@ enum TIFFCompression {
     }
 
     /// PackBits (TIFF 6.0 §9): a count byte n, then n + 1 bytes as they are, or one byte to repeat 1 − n times.
-    private static func packBits(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int {
+    private static func packBits(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer)
+        -> Int
+    {
         var from = 0, to = 0
         while from < source.count, to < destination.count {
             let head = Int(Int8(bitPattern: source[from]))

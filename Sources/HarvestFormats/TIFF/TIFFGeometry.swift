@@ -22,7 +22,10 @@ struct TIFFGeometry: Sendable, Hashable {
 
     /// Depth, rows and columns of segments in the page.
     var segmentGrid: [Int] {
-        [(depth + segment[0] - 1) / segment[0], (height + segment[1] - 1) / segment[1], (width + segment[2] - 1) / segment[2]]
+        [
+            (depth + segment[0] - 1) / segment[0], (height + segment[1] - 1) / segment[1],
+            (width + segment[2] - 1) / segment[2],
+        ]
     }
 
     var segmentsPerPlane: Int { segmentGrid[0] * segmentGrid[1] * segmentGrid[2] }
@@ -79,14 +82,19 @@ extension TIFFGeometry {
         predictor = try await value(TIFFTag.predictor) ?? 1
         isBitReversed = try await value(TIFFTag.fillOrder) == 2
         var allBits = [1]
-        if let entry = directory.entries[TIFFTag.bitsPerSample] { allBits = try await reader.integers(entry, limit: 64) }
+        if let entry = directory.entries[TIFFTag.bitsPerSample] {
+            allBits = try await reader.integers(entry, limit: 64)
+        }
         bits = allBits.first ?? 1
         var allFormats = [1]
-        if let entry = directory.entries[TIFFTag.sampleFormat] { allFormats = try await reader.integers(entry, limit: 64) }
+        if let entry = directory.entries[TIFFTag.sampleFormat] {
+            allFormats = try await reader.integers(entry, limit: 64)
+        }
         let format = allFormats.first ?? 1
         isTiled = directory.entries[TIFFTag.tileOffsets] != nil || directory.entries[TIFFTag.tileWidth] != nil
         if isTiled {
-            guard let tileWidth = try await value(TIFFTag.tileWidth), let tileLength = try await value(TIFFTag.tileLength)
+            guard let tileWidth = try await value(TIFFTag.tileWidth),
+                let tileLength = try await value(TIFFTag.tileLength)
             else { throw HarvestError.malformed("a tiled page without TileWidth or TileLength", at: place) }
             segment = [try await value(TIFFTag.tileDepth) ?? 1, tileLength, tileWidth]
         } else {
@@ -128,14 +136,10 @@ extension TIFFGeometry {
             }
             size = value
         }
-        var segments = 1
-        for factor in segmentGrid + [samples] where factor > 0 {
-            let (value, overflow) = segments.multipliedReportingOverflow(by: factor)
-            guard !overflow, value < 1 << 50 else {
-                throw HarvestError.malformed(
-                    "a page of \(width) × \(height) × \(depth) pixels in strips or tiles of \(segment)", at: place)
-            }
-            segments = value
+        // Each strip or tile has an offset in the file, so there are not more of them than a file has bytes.
+        let counts = zip([depth, height, width], segment).map { ($0 + $1 - 1) / $1 } + [samples]
+        guard let segments = Coordinate(counts).product, segments < 1 << 40 else {
+            throw HarvestError.malformed("a page of \(counts) strips or tiles", at: place)
         }
     }
 

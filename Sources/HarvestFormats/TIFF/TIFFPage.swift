@@ -23,7 +23,8 @@ struct TIFFPage: Sendable {
             throw HarvestError.malformed("\(offsets.count) offsets for \(wanted) strips or tiles", at: place)
         }
         // TIFF 6.0 §8, StripByteCounts: "For each strip, the number of bytes in the strip after compression", required.
-        guard let countEntry = directory.entries[TIFFTag.tileByteCounts] ?? directory.entries[TIFFTag.stripByteCounts] else {
+        guard let countEntry = directory.entries[TIFFTag.tileByteCounts] ?? directory.entries[TIFFTag.stripByteCounts]
+        else {
             throw HarvestError.malformed("a page without StripByteCounts or TileByteCounts", at: place)
         }
         let counts = try await reader.integers(countEntry, limit: wanted)

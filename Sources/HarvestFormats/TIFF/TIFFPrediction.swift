@@ -25,7 +25,9 @@ extension TIFFPage {
         return head.withUnsafeBytes { a in
             other.withUnsafeBytes { b in
                 let base = directory.offset - span.lowerBound
-                guard dialect.number(a, at: base, size: dialect.countSize) == dialect.number(b, at: base, size: dialect.countSize)
+                guard
+                    dialect.number(a, at: base, size: dialect.countSize)
+                        == dialect.number(b, at: base, size: dialect.countSize)
                 else { return false }
                 let count = dialect.number(a, at: base, size: dialect.countSize) ?? 0
                 return (0..<count).allSatisfy { i in
@@ -68,7 +70,8 @@ extension TIFFPage {
             start + entry.count * entry.valueSize <= b.count
         else { return false }
         let width = isOffsets ? entry.valueSize : 1
-        return areRepeated(from: start, size: width, count: entry.count * entry.valueSize / width, by: isOffsets ? shift : 0)
+        return areRepeated(
+            from: start, size: width, count: entry.count * entry.valueSize / width, by: isOffsets ? shift : 0)
     }
 }
 
@@ -80,7 +83,9 @@ extension TIFFReader {
         let span = first.directorySpan
         guard stride > 0, span.count <= 64 << 10, let total = window.total else { return nil }
         let last = (total - (first.directory.offset + first.directory.length)) / stride
-        guard last >= 2, last < TIFF.mostPages, first.directory.next == second.offset, second.next == second.offset + stride else { return nil }
+        guard last >= 2, last < TIFF.mostPages, first.directory.next == second.offset,
+            second.next == second.offset + stride
+        else { return nil }
         let head = try await window.bytes(at: span.lowerBound, count: span.count)
         for page in [1, last] {
             guard let bytes = try await window.bytesIfPresent(at: span.lowerBound + page * stride, count: span.count)

@@ -44,7 +44,8 @@ struct TIFFReader: Sendable {
     /// A directory cut off by the end of the file keeps the entries that are whole, as libtiff reads them.
     func directory(at offset: Int) async throws -> TIFFDirectory {
         let start = try await window.bytesIfPresent(at: offset, count: dialect.countSize)
-        guard let start, let count = start.withUnsafeBytes({ dialect.number($0, at: 0, size: dialect.countSize) }) else {
+        guard let start, let count = start.withUnsafeBytes({ dialect.number($0, at: 0, size: dialect.countSize) })
+        else {
             throw HarvestError.malformed("a directory stands past the end of the file", at: "\(place) byte \(offset)")
         }
         guard count > 0, count <= 4096 else {
@@ -65,7 +66,8 @@ struct TIFFReader: Sendable {
             for i in 0..<count {
                 let at = dialect.countSize + i * dialect.entrySize
                 let valueAt = at + 4 + dialect.offsetSize
-                guard let tag = dialect.number(raw, at: at, size: 2), let type = dialect.number(raw, at: at + 2, size: 2),
+                guard let tag = dialect.number(raw, at: at, size: 2),
+                    let type = dialect.number(raw, at: at + 2, size: 2),
                     let values = dialect.number(raw, at: at + 4, size: dialect.offsetSize),
                     valueAt + dialect.offsetSize <= raw.count
                 else { continue }
@@ -96,7 +98,8 @@ struct TIFFReader: Sendable {
             throw HarvestError.malformed("a tag of \(size) bytes is over the limit of 64 MiB", at: place)
         }
         guard let bytes = try await window.bytesIfPresent(at: entry.offset, count: size), bytes.count == size else {
-            throw HarvestError.malformed("a tag's values run past the end of the file", at: "\(place) byte \(entry.offset)")
+            throw HarvestError.malformed(
+                "a tag's values run past the end of the file", at: "\(place) byte \(entry.offset)")
         }
         return bytes
     }
@@ -121,7 +124,8 @@ struct TIFFReader: Sendable {
     /// The text of an ASCII, BYTE or UNDEFINED entry, up to its first NUL; what is not UTF-8 is read as Latin-1.
     func text(_ entry: TIFFEntry) async throws -> String {
         let bytes = try await data(entry).array.prefix { $0 != 0 }
-        return String(validating: bytes, as: UTF8.self) ?? String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
+        return String(validating: bytes, as: UTF8.self)
+            ?? String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
     }
 
     /// The first value of a DOUBLE entry.

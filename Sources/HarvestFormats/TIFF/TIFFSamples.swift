@@ -48,7 +48,9 @@ enum TIFFSamples {
         byteOrder: ByteOrder
     ) {
         guard predictor != 1, rows > 0, let base = data.baseAddress else { return }
-        if predictor == 3 { return undoFloating(base, rows: rows, perRow: columns * samples, samples: samples, size: size) }
+        if predictor == 3 {
+            return undoFloating(base, rows: rows, perRow: columns * samples, samples: samples, size: size)
+        }
         if byteOrder == .big { swapBytes(base, count: rows * columns * samples, size: size) }
         func accumulate<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type) {
             for row in 0..<rows {

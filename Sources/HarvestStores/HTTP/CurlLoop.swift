@@ -18,6 +18,7 @@ final class CurlLoop: Sendable {
     private nonisolated(unsafe) let multi: UnsafeMutableRawPointer
     private nonisolated(unsafe) let connectTo: UnsafeMutablePointer<curl_slist>?
     private let sweepInterval: Double
+    private let pool = BufferPool()
 
     private static let initialized: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
@@ -52,7 +53,7 @@ final class CurlLoop: Sendable {
 
     /// Carries out one request. Cancelling the task ends the transfer at once.
     func perform(_ request: TransferRequest) async -> TransferOutcome {
-        let transfer = Transfer(request, headerLimit: options.limits.headerBytes)
+        let transfer = Transfer(request, headerLimit: options.limits.headerBytes, pool: pool)
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 transfer.waiter = continuation
@@ -166,7 +167,8 @@ final class CurlLoop: Sendable {
 
     private func start(_ transfer: Transfer, _ running: inout Running) {
         guard let handle = running.idle.popLast() ?? curl_easy_init() else {
-            transfer.waiter?.resume(returning: TransferOutcome(failure: .curl(CURLE_OUT_OF_MEMORY.rawValue, "no memory")))
+            transfer.waiter?.resume(
+                returning: TransferOutcome(failure: .curl(CURLE_OUT_OF_MEMORY.rawValue, "no memory")))
             return
         }
         transfer.handle = handle

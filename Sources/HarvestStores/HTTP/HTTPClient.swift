@@ -96,7 +96,8 @@ public final class HTTPClient: Sendable {
             let outcome = try await hop(get, redirects, meter: meter)
             redirects.answered(from: outcome.peer, throughProxy: options.usesProxy)
             if case .cancelled = outcome.failure { throw CancellationError() }
-            guard outcome.failure == nil, let head = outcome.head, head.isRedirect, let location = head["location"] else {
+            guard outcome.failure == nil, let head = outcome.head, head.isRedirect, let location = head["location"]
+            else {
                 return Attempt(outcome: outcome, address: redirects.current)
             }
             try redirects.follow(location)

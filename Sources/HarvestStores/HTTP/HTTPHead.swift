@@ -32,7 +32,9 @@ public struct HTTPHead: Sendable {
     var retryAfter: Double? {
         guard let text = self["retry-after"] else { return nil }
         if let seconds = Int(text) { return Double(max(0, seconds)) }
-        guard let then = HTTPDate.seconds(of: text), let now = self["date"].flatMap(HTTPDate.seconds) else { return nil }
+        guard let then = HTTPDate.seconds(of: text), let now = self["date"].flatMap(HTTPDate.seconds) else {
+            return nil
+        }
         return Double(max(0, then - now))
     }
 

@@ -36,7 +36,9 @@ extension ObjectReader {
         let path = address.path.lowercased()
         if path.hasSuffix(".html") || path.hasSuffix(".htm") { return }
         let startsAtZero = response.head.status == 200 || response.head["content-range"]?.hasPrefix("bytes 0-") == true
-        guard response.head.contentType == "text/html" || startsAtZero && Self.looksLikeHTML(response.body) else { return }
+        guard response.head.contentType == "text/html" || startsAtZero && Self.looksLikeHTML(response.body) else {
+            return
+        }
         throw HarvestError(
             .malformed, "an HTML page instead of data (a login or error page?)", at: place,
             next: "open the address in a browser to see what it says")

@@ -115,7 +115,11 @@ struct ConnectMap: Sendable {
         for character in line {
             if character == "[" { isBracketed = true }
             if character == "]" { isBracketed = false }
-            if character == ":" && !isBracketed { fields.append("") } else { fields[fields.count - 1].append(character) }
+            if character == ":" && !isBracketed {
+                fields.append("")
+            } else {
+                fields[fields.count - 1].append(character)
+            }
         }
         return fields
     }

@@ -51,7 +51,7 @@ final class Transfer: @unchecked Sendable {
     private let headerLimit: Int
     private var parser = HeadParser()
     private var plan = BodyPlan.stop
-    private var body = BodyBuffer()
+    private var body: BodyBuffer
     private(set) var received = 0
     private(set) var failure: TransferFailure?
     /// Everything wanted is here; how the transfer ends no longer matters.
@@ -66,7 +66,8 @@ final class Transfer: @unchecked Sendable {
     /// A rest shorter than this is read to the end, to keep the connection.
     private static let drained = 64 << 10
 
-    init(_ request: TransferRequest, headerLimit: Int) {
+    init(_ request: TransferRequest, headerLimit: Int, pool: BufferPool) {
+        body = BodyBuffer(pool: pool)
         self.request = request
         self.headerLimit = headerLimit
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
@@ -137,7 +138,9 @@ final class Transfer: @unchecked Sendable {
     func outcome() -> TransferOutcome {
         var outcome = TransferOutcome(head: parser.head, received: received, failure: isSatisfied ? nil : failure)
         outcome.body = body.take()
-        if let handle, let peer = ccurl_info_string(handle, CURLINFO_PRIMARY_IP) { outcome.peer = String(cString: peer) }
+        if let handle, let peer = ccurl_info_string(handle, CURLINFO_PRIMARY_IP) {
+            outcome.peer = String(cString: peer)
+        }
         return outcome
     }
 

@@ -31,7 +31,8 @@ enum TransferFailure: Error, Sendable {
         case .refused(let error): return error
         case .late(let what, let seconds):
             return HarvestError(
-                .unavailable, "\(what) within \(seconds.formatted) s", at: place, next: "try again later", underlying: self)
+                .unavailable, "\(what) within \(seconds.formatted) s", at: place, next: "try again later",
+                underlying: self)
         case .tooLong(let limit):
             return HarvestError(.unsupported, "the answer is longer than \(limit) bytes", at: place, underlying: self)
         case .headersTooLong(let limit):

@@ -24,9 +24,11 @@ enum RawPages {
     private static func fileName(_ page: Page) -> String {
         let address = Address(page.url)
         let text = (address.host ?? "page") + address.path
-        let safe = String(text.map { $0.isASCII && ($0.isLetter || $0.isNumber || ".-".contains($0)) ? $0 : "_" }.prefix(80))
+        let safe = String(
+            text.map { $0.isASCII && ($0.isLetter || $0.isNumber || ".-".contains($0)) ? $0 : "_" }.prefix(80))
         let kind = page.contentType ?? ""
-        let ending = kind.contains("html") ? ".html" : kind.contains("json") ? ".json" : kind.contains("xml") ? ".xml" : ".txt"
+        let ending =
+            kind.contains("html") ? ".html" : kind.contains("json") ? ".json" : kind.contains("xml") ? ".xml" : ".txt"
         return safe.hasSuffix(ending) ? safe : safe + ending
     }
 

@@ -14,6 +14,11 @@ struct FetchPlan {
     /// The decision in words.
     var sentence: String
 
+    /// A file about which nothing is known but where it is.
+    init(wholeFile source: Address) throws {
+        (kind, sentence) = (.file(name: try Self.fileName(source)), "whole file, unread")
+    }
+
     /// - Throws: ``HarvestError`` `.invalid` where more would be fetched than allowed and nothing smaller is asked for.
     init(_ contents: Contents, _ source: Address, _ options: FetchOptions) throws {
         guard let volume = contents.images.first else {
@@ -36,7 +41,8 @@ struct FetchPlan {
         } else {
             let first = options.level ?? 0
             guard volume.levels.indices.contains(first) else {
-                throw HarvestError.invalid("level \(first) is not there: the volume has \(volume.levels.count)", at: source.text)
+                throw HarvestError.invalid(
+                    "level \(first) is not there: the volume has \(volume.levels.count)", at: source.text)
             }
             let last = options.adapts && options.level == nil ? volume.levels.count - 1 : first
             for level in first...last {
@@ -49,7 +55,8 @@ struct FetchPlan {
                 )
                 return
             }
-            refused = "level \(first) holds \(Self.decodedBytes(volume, first).map { "\($0) bytes" } ?? "an unknown number of bytes") of voxels, over the limit of \(limit)"
+            refused =
+                "level \(first) holds \(Self.decodedBytes(volume, first).map { "\($0) bytes" } ?? "an unknown number of bytes") of voxels, over the limit of \(limit)"
         }
         if let crop = options.crop, let shape = volume.metadata.shape {
             let box = try Box.parse(crop, shape: shape)

@@ -55,7 +55,7 @@ struct ObjectCopy: Sendable {
             let file: FetchedFile
             do {
                 let bytes = try await store.read(key, .whole).bytes
-                file = try await Workers.shared.run {
+                file = try await Workers.files.run {
                     let target = "\(folder)/\(path)"
                     if let slash = target.lastIndex(of: "/") { try Disk.makeFolder(String(target[..<slash])) }
                     try Disk.write(bytes, to: target)

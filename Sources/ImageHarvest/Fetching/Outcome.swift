@@ -54,10 +54,13 @@ public struct Outcome: Sendable {
 
     public var json: JSON {
         [
-            "schema": "harvest.fetch/1", "address": .string(address), "ok": .bool(failed.isEmpty), "folder": .string(folder),
+            "schema": "harvest.fetch/1", "address": .string(address), "ok": .bool(failed.isEmpty),
+            "folder": .string(folder),
             "plan": .string(plan), "files": .array(files.map(\.json)),
             "failed": .array(
-                failed.map { ["path": .string($0.path), "url": .string($0.url), "error": $0.error.json(address: $0.url)] }),
+                failed.map {
+                    ["path": .string($0.path), "url": .string($0.url), "error": $0.error.json(address: $0.url)]
+                }),
             "cost": [
                 "requests": .int(cost.requests), "bytes": .int(cost.bytes), "round_trips": .int(cost.roundTrips),
             ],

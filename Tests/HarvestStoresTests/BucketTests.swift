@@ -1,0 +1,244 @@
+import HarvestCore
+@testable import HarvestStores
+import Testing
+
+@Suite struct S3Tests {
+    private let objects = [
+        "a.zarr/.zarray": Array("{}".utf8), "a.zarr/s0/0/0": sample(900), "a.zarr/s0/0/1": sample(1200),
+        "top + µ&<.txt": sample(40),
+        "b": [], "c": [1],
+    ]
+
+    /// A bucket that pages its listings by two names, in ListObjectsV2's shape.
+    private func bucket(_ objects: [String: [UInt8]]) -> FaultServer {
+        FaultServer { request, _ in
+            if request.query("list-type") != "2" {
+                let key = request.path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map(decoded)
+                guard let body = objects[key.joined(separator: "/")] else {
+                    return .init(status: 404, body: Array("<Error><Code>NoSuchKey</Code></Error>".utf8))
+                }
+                return FaultServer.ranged(body, request)
+            }
+            let prefix = decoded(request.query("prefix") ?? "")
+            var names: Set<String> = []
+            for key in objects.keys where key.hasPrefix(prefix) {
+                let rest = key.dropFirst(prefix.count)
+                if let slash = rest.firstIndex(of: "/"), request.query("delimiter") == "%2F" {
+                    names.insert(prefix + rest[...slash])
+                } else {
+                    names.insert(key)
+                }
+            }
+            let after = decoded(request.query("continuation-token") ?? "")
+            let page = names.filter { $0 > after }.sorted()
+            var xml = "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+            xml +=
+                "<Prefix>\(coded(prefix))</Prefix><EncodingType>url</EncodingType><IsTruncated>\(page.count > 2)</IsTruncated>"
+            if page.count > 2 { xml += "<NextContinuationToken>\(coded(page[1]))</NextContinuationToken>" }
+            for name in page.prefix(2) {
+                xml +=
+                    name.hasSuffix("/")
+                    ? "<CommonPrefixes><Prefix>\(coded(name))</Prefix></CommonPrefixes>"
+                    : "<Contents><Key>\(coded(name))</Key><ETag>&quot;abc-2&quot;</ETag><Size>\(objects[name]!.count)</Size></Contents>"
+            }
+            return .init(headers: ["Content-Type": "application/xml"], body: Array((xml + "</ListBucketResult>").utf8))
+        }
+    }
+
+    private func store(_ address: String, _ hosts: [String: FaultServer]) throws -> S3Store {
+        try S3Store(
+            Address(address), client: quickClient(connectTo: hosts.map { $1.mapped($0) }), meter: Meter(),
+            transport: "http")
+    }
+
+    @Test func `keeps the promises of a store, listings paged`() async throws {
+        let server = bucket(objects)
+        try await checkStore(store("s3://em-data", ["em-data.s3.amazonaws.com": server]), holding: objects)
+        #expect(server.requests.contains { $0.query("continuation-token") != nil })
+    }
+
+    @Test func `a prefix is a root of its own`() async throws {
+        let store = try store("s3://em-data/a.zarr/", ["em-data.s3.amazonaws.com": bucket(objects)])
+        try await checkStore(
+            store,
+            holding: [
+                ".zarray": objects["a.zarr/.zarray"]!, "s0/0/0": objects["a.zarr/s0/0/0"]!,
+                "s0/0/1": objects["a.zarr/s0/0/1"]!,
+            ])
+        let entry = try await store.list("s0/0").objects[0]
+        #expect(entry.bytes == 900 && entry.checksum == "etag:abc-2")
+        await expectError(.invalid) { try await self.store("s3://em-data", [:]).read("", .whole) }
+    }
+
+    @Test func `all that is below a prefix is named, page by page`() async throws {
+        var (names, pages): ([String], Int) = ([], 0)
+        try await store("s3://em-data/a.zarr", ["em-data.s3.amazonaws.com": bucket(objects)]).listAll("s0") { page in
+            names += page.map(\.name)
+            pages += 1
+        }
+        #expect(names == ["s0/0/0", "s0/0/1"] && pages == 1)
+        try await store("s3://em-data", ["em-data.s3.amazonaws.com": bucket(objects)]).listAll("") { _ in pages += 1 }
+        #expect(pages == 4)
+    }
+
+    @Test(arguments: ["header", "endpoint"]) func `a bucket in another region is found, once`(how: String) async throws
+    {
+        let there = bucket(objects)
+        let here = FaultServer { _, _ in
+            let body =
+                "<Error><Code>PermanentRedirect</Code><Endpoint>em-data.s3.us-west-2.amazonaws.com</Endpoint></Error>"
+            return .init(
+                status: 301, headers: how == "header" ? ["x-amz-bucket-region": "us-west-2"] : [:],
+                body: how == "header" ? [] : Array(body.utf8))
+        }
+        let store = try store(
+            "s3://em-data", ["em-data.s3.amazonaws.com": here, "em-data.s3.us-west-2.amazonaws.com": there])
+        try await checkStore(store, holding: objects)
+        #expect(here.requests.count == 1)
+    }
+
+    @Test func `a region that would be another host is not believed`() async throws {
+        for region in ["evil.org/", "x.evil", "US", ""] {
+            let server = FaultServer { _, _ in .init(status: 301, headers: ["x-amz-bucket-region": region]) }
+            let store = try store("s3://em-data", ["em-data.s3.amazonaws.com": server])
+            await expectError(.malformed, saying: "301") { try await store.read("x", .whole) }
+            #expect(server.requests.count == 1)
+        }
+    }
+
+    @Test(arguments: [
+        (404, "NoSuchKey", HarvestError.Kind.notFound), (404, "NoSuchBucket", .notFound),
+        (403, "AccessDenied", .denied),
+        (400, "InvalidRequest", .invalid),
+    ])
+    func `S3's own codes are told`(status: Int, code: String, kind: HarvestError.Kind) async throws {
+        let server = FaultServer { _, _ in
+            .init(status: status, body: Array("<Error><Code>\(code)</Code></Error>".utf8))
+        }
+        let store = try store("s3://em-data", ["em-data.s3.amazonaws.com": server])
+        await expectError(kind, saying: code == "NoSuchBucket" ? "no bucket" : code) {
+            try await store.read("x", .whole)
+        }
+        await expectError(kind) { try await store.list("") }
+    }
+
+    @Test func `a bucket that is slowed down is asked again`() async throws {
+        let server = bucket(objects)
+        let slow = FaultServer { [objects] request, index in
+            index == 0 ? .init(status: 503) : FaultServer.ranged(objects["a.zarr/s0/0/0"]!, request)
+        }
+        #expect(
+            try await store("s3://em-data/a.zarr/s0/0", ["em-data.s3.amazonaws.com": slow]).read("0", .whole).bytes
+                .count == 900)
+        server.stop()
+    }
+
+    @Test func `a name with dots goes into the path`() async throws {
+        let server = FaultServer { _, _ in .init(body: [1]) }
+        _ = try await store("s3://em.data/k", ["s3.amazonaws.com": server]).read("", .whole)
+        #expect(server.requests.map(\.target) == ["/em.data/k"])
+    }
+
+    @Test(arguments: [
+        "<a/>", "", "{}",
+        "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><ListBucketResult>&e;</ListBucketResult>",
+    ])
+    func `a listing that is none is malformed`(body: String) async throws {
+        let server = FaultServer { _, _ in .init(body: Array(body.utf8)) }
+        await expectError(.malformed) { try await store("s3://em-data", ["em-data.s3.amazonaws.com": server]).list("") }
+    }
+
+    @Test func `a listing that repeats itself ends, and names that lead away are left out`() async throws {
+        let names = ["p/../x", "/etc/passwd", "p//x", "other/x", "p/", "p/good", "p/a%0Ab"]
+        let body = names.map { "<Contents><Key>\($0)</Key></Contents>" }.joined()
+        let looping = FaultServer { _, _ in
+            .init(
+                body: Array(
+                    "<ListBucketResult><EncodingType>url</EncodingType>\(body)<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>"
+                        .utf8))
+        }
+        let store = try store("s3://em-data/p", ["em-data.s3.amazonaws.com": looping])
+        var found: Set<String> = []
+        do { try await store.listAll("") { found.formUnion($0.map(\.name)) } } catch let error as HarvestError {
+            #expect(error.kind == .malformed)
+        }
+        #expect(found == ["good"] && looping.requests.count == 2)
+    }
+}
+
+@Suite struct GCSTests {
+    private let objects = [
+        "info": Array("{}".utf8), "8_8_8/0-64_0-64_0-64": sample(500), "8_8_8/64-128_0-64_0-64": sample(600),
+        "é b": sample(4),
+    ]
+
+    private func store(_ address: String) throws -> (GCSStore, FaultServer) {
+        let server = FaultServer { [objects] request, _ in
+            guard request.path == "/storage/v1/b/flyem/o" else {
+                let key = request.path.split(separator: "/").dropFirst().map { decoded($0) }.joined(separator: "/")
+                guard let body = objects[String(key.dropFirst("v1/".count))] else { return .init(status: 404) }
+                return FaultServer.ranged(body, request)
+            }
+            let prefix = decoded(request.query("prefix") ?? "")
+            var (items, prefixes): ([String], Set<String>) = ([], [])
+            for key in objects.keys.map({ "v1/\($0)" }).sorted() where key.hasPrefix(prefix) {
+                let rest = key.dropFirst(prefix.count)
+                if let slash = rest.firstIndex(of: "/"), request.query("delimiter") != nil {
+                    prefixes.insert(prefix + rest[...slash])
+                } else {
+                    items.append(
+                        "{\"name\":\"\(key)\",\"size\":\"\(objects[String(key.dropFirst(3))]!.count)\",\"md5Hash\":\"XUFAKrxLKna5cZ2REBfFkg==\"}"
+                    )
+                }
+            }
+            let first = request.query("pageToken") == nil
+            let more = items.count > 1 && first
+            let page = more ? items.prefix(1) : first ? items[...] : items.dropFirst()
+            let folders = first ? prefixes.map { "\"\($0)\"" }.joined(separator: ",") : ""
+            return .init(
+                body: Array(
+                    "{\"items\":[\(page.joined(separator: ","))],\"prefixes\":[\(folders)]\(more ? ",\"nextPageToken\":\"a=/+\"" : "")}"
+                        .utf8))
+        }
+        let client = try quickClient(connectTo: [server.mapped("storage.googleapis.com")])
+        return (try GCSStore(Address(address), client: client, meter: Meter(), transport: "http"), server)
+    }
+
+    @Test func `keeps the promises of a store, listings paged`() async throws {
+        let (store, server) = try store("gs://flyem/v1")
+        try await checkStore(store, holding: objects)
+        #expect(server.requests.contains { $0.query("pageToken") == "a%3D%2F%2B" })
+        // md5 of "hello"
+        #expect(try await store.list("").objects[0].checksum == "md5:5d41402abc4b2a76b9719d911017c592")
+    }
+
+    @Test func `all that is below a prefix is named`() async throws {
+        var names: [String] = []
+        try await store("gs://flyem/v1").0.listAll("8_8_8") { names += $0.map(\.name) }
+        #expect(names == ["8_8_8/0-64_0-64_0-64", "8_8_8/64-128_0-64_0-64"])
+    }
+}
+
+private func decoded(_ text: some StringProtocol) -> String {
+    var (bytes, rest) = ([UInt8](), Array(text.utf8)[...])
+    while let byte = rest.popFirst() {
+        if byte == UInt8(ascii: "%"), let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) {
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        } else {
+            bytes.append(byte)
+        }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+}
+
+/// As S3 encodes names in a listing.
+private func coded(_ text: String) -> String {
+    text.utf8.map { byte in
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x2F: String(Unicode.Scalar(byte))
+        case 0x20: "+"
+        default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+        }
+    }.joined()
+}
