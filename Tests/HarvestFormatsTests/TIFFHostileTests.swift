@@ -274,6 +274,11 @@ struct TIFFMetadataHostileTests {
         #expect(try await outcome(file(text)) == nil)
     }
 
+    @Test func `an ImageJ description alone does not make a million pages of one byte`() async throws {
+        let bytes = file("ImageJ=1\nimages=2000000\n", .init(256, 1), .init(257, 1), .init(278, 1), .init(279, 1))
+        #expect(try await tiff(bytes + [UInt8](repeating: 1, count: 2_000_000))?.pages.count == 1)
+    }
+
     @Test func `an ImageJ stack of volumetric pages in one directory is no trap`() async throws {
         let twoOffsets = HandmadeTIFF.Tag(273, 16 << 16 | 8, type: 3, count: 2)
         let bytes = file("ImageJ=1\nimages=3\nslices=3\n", .init(32997, 2), .init(257, 2), .init(278, 2), twoOffsets)
