@@ -178,6 +178,18 @@ struct TIFFHostileTests {
         #expect(try await outcome(file.bytes) == .malformed)
     }
 
+    /// TIFF Technical Note 3 defines predictor 3 for floating point alone; no specification defines one for complex numbers.
+    @Test(arguments: [(3, 8, 1), (3, 16, 2), (2, 64, 6), (3, 128, 6)] as [(UInt64, UInt64, UInt64)])
+    func `a predictor that its samples do not have is unsupported`(
+        _ predictor: UInt64, _ bits: UInt64, _ format: UInt64
+    )
+        async throws
+    {
+        var file = HandmadeTIFF(Tag(317, predictor), Tag(258, bits), Tag(339, format), Tag(279, 2 * bits))
+        file.pixels = [UInt8](repeating: 5, count: Int(2 * bits))
+        #expect(try await outcome(file.bytes) == .unsupported)
+    }
+
     /// A MiB in about a thousand bytes; the header says 16.
     @Test func `a strip that inflates to more than its rows gives its rows`() async throws {
         var file = HandmadeTIFF(.init(259, 8, type: 3))
@@ -260,6 +272,11 @@ struct TIFFMetadataHostileTests {
     ])
     func `numbers of ImageJ that cannot be leave the pages readable`(_ text: String) async throws {
         #expect(try await outcome(file(text)) == nil)
+    }
+
+    @Test func `an ImageJ description alone does not make a million pages of one byte`() async throws {
+        let bytes = file("ImageJ=1\nimages=2000000\n", .init(256, 1), .init(257, 1), .init(278, 1), .init(279, 1))
+        #expect(try await tiff(bytes + [UInt8](repeating: 1, count: 2_000_000))?.pages.count == 1)
     }
 
     @Test func `an ImageJ stack of volumetric pages in one directory is no trap`() async throws {

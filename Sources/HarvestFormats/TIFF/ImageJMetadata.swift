@@ -63,7 +63,7 @@ struct ImageJMetadata: Sendable {
     func contiguousPages(_ reader: TIFFReader, first: TIFFPage) async throws -> TIFFPages? {
         let geometry = first.geometry
         guard images > 1, geometry.compression == 1, geometry.bits % 8 == 0, !geometry.isTiled, !geometry.isPlanar,
-            geometry.depth == 1,
+            geometry.depth == 1, images <= TIFF.mostPages,
             let start = try await first.segments(reader).first ?? nil, let total = reader.window.total
         else { return nil }
         let (size, overflow) = geometry.bytesPerRow.multipliedReportingOverflow(by: geometry.height)

@@ -113,6 +113,12 @@ extension TIFFGeometry {
         if let name = TIFFCompression.obstacle(compression) { obstacle = name }
         if !(1...3).contains(predictor) { obstacle = "predictor \(predictor)" }
         if bits % 8 != 0, predictor != 1 { obstacle = "predictor \(predictor) on samples of \(bits) bits" }
+        if predictor != 1, dataType == .complex64 || dataType == .complex128 {
+            obstacle = "predictor \(predictor) on complex samples"
+        }
+        if predictor == 3, ![.float16, .float32, .float64].contains(dataType) {
+            obstacle = "predictor 3 on whole numbers"
+        }
         if try await value(TIFFTag.photometric) == 6, compression != 7, !isPlanar,
             let entry = directory.entries[TIFFTag.subsampling],
             try await reader.integers(entry, limit: 2) != [1, 1]
