@@ -37,7 +37,8 @@ final class Manifest: Sendable {
     /// The file as an earlier run left it, from the same source and of the same length.
     func kept(_ path: String, from url: String) -> FetchedFile? {
         guard var file = state.withLock({ $0.known[path] }), file.url == url else { return nil }
-        guard file.state != .absent else { return nil }  // asked again: it costs little, and an absence may have been a fault
+        // Asked again: it costs little, and an absence may have been a fault.
+        guard file.state != .absent else { return nil }
         guard Disk.size("\(folder)/\(path)") == file.bytes else { return nil }
         file.state = .kept
         return file
