@@ -6,9 +6,4 @@ public enum Formats {
         TIFF(),
         Zarr2(),
     ]
-
-    /// The format that an address, a link or a user names; `zarr` means any version.
-    public static func named(_ name: String) -> [any Format] {
-        all.filter { $0.name == name || (name == "zarr" && $0.name.hasPrefix("zarr")) }
-    }
 }

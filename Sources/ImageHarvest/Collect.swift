@@ -97,7 +97,7 @@ extension Context {
             if options.fetches {
                 var fetch = FetchOptions(folder: "\(options.folder)/\(id)")
                 (fetch.maximumBytes, fetch.adapts, fetch.crop) = (options.maximumBytes, true, options.crop)
-                entry.outcome = try await self.fetch(address, link, fetch) { tally in
+                entry.outcome = try await self.fetch(address, link, fetch, opened: contents) { tally in
                     progress(Tally(subject: "\(id)  \(tally.subject)", done: tally.done, total: tally.total))
                 }
             }

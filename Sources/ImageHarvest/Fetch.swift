@@ -46,13 +46,17 @@ extension Context {
         return outcomes
     }
 
+    /// Brings one link's files.
+    ///
+    /// - Parameter opened: What a probe found there already; `nil` opens it.
     func fetch(
-        _ address: String, _ link: Link, _ options: FetchOptions, _ progress: @escaping @Sendable (Tally) -> Void
+        _ address: String, _ link: Link, _ options: FetchOptions, opened: Contents? = nil,
+        _ progress: @escaping @Sendable (Tally) -> Void
     ) async throws -> Outcome {
         let meter = Meter()
         let source = Address(link.url)
         let store = try stores.open(source, meter: meter)
-        let (plan, format) = try await plan(source, link, options, meter)
+        let (plan, format) = try await plan(source, link, options, opened, meter)
         var outcome = Outcome(address: address, folder: options.folder, plan: plan.sentence)
         guard !options.isDryRun else { return outcome }
         switch plan.kind {
@@ -81,11 +85,16 @@ extension Context {
 
     /// What to bring, and the format it is in. A file that no format here reads, or that a server gives only in one
     /// piece, is brought whole.
-    private func plan(_ source: Address, _ link: Link, _ options: FetchOptions, _ meter: Meter) async throws -> (
-        FetchPlan, format: String
-    ) {
+    private func plan(
+        _ source: Address, _ link: Link, _ options: FetchOptions, _ opened: Contents?, _ meter: Meter
+    ) async throws -> (FetchPlan, format: String) {
         do {
-            let contents = try await open(source, format: link.format, meter: meter)
+            let contents: Contents
+            if let opened {
+                contents = opened
+            } else {
+                contents = try await open(source, format: link.format, meter: meter)
+            }
             return (try FetchPlan(contents, source, options), contents.format)
         } catch let error as HarvestError where error.kind == .unsupported {
             let isFolder = ["", "zarr", "n5", "precomputed"].contains(source.fileExtension)

@@ -43,7 +43,7 @@ extension JSON {
     ) {
         out += open
         for (index, item) in items.enumerated() {
-            if index > 0 { out += indent == nil && open == "[" ? "," : "," }
+            if index > 0 { out += "," }
             if let indent { out += "\n" + String(repeating: " ", count: indent * (depth + 1)) }
             write(item, &out)
         }

@@ -33,7 +33,11 @@ struct Connection: ~Copyable {
     /// How many bytes came; 0 or less at the end or after the time limit.
     borrowing func read(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
         if let tls { return Int(SSL_read(tls, buffer.baseAddress, Int32(clamping: buffer.count))) }
-        return recv(socket, buffer.baseAddress, buffer.count, 0)
+        while true {
+            let count = recv(socket, buffer.baseAddress, buffer.count, 0)
+            // A socket with a time limit is not taken up again by itself after a signal (signal(7)).
+            if count >= 0 || errno != EINTR { return count }
+        }
     }
 
     /// Whether all of it was taken.
@@ -43,6 +47,7 @@ struct Connection: ~Copyable {
             let sent =
                 tls.map { Int(SSL_write($0, rest.baseAddress, Int32(clamping: rest.count))) }
                 ?? send(socket, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+            if sent < 0, tls == nil, errno == EINTR { continue }
             guard sent > 0 else { return false }
             rest = UnsafeRawBufferPointer(rebasing: rest[sent...])
         }
