@@ -20,10 +20,14 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
         .target(name: "HarvestCore"),
-        .target(name: "HarvestCodecs", dependencies: ["HarvestCore", "CBlosc", "CZstd", "CDeflate", "CZlib", "CSSL"]),
+        .target(
+            name: "HarvestCodecs",
+            dependencies: ["HarvestCore", "CBlosc", "CZstd", "CDeflate", "CZlib", "CTurboJPEG", "CPNG", "CSSL"]),
         .target(name: "HarvestMarkup", dependencies: ["HarvestCore", "CXML2"]),
         .target(name: "HarvestStores", dependencies: ["HarvestCore", "HarvestMarkup", "HarvestCodecs", "CCurl"]),
         .target(name: "HarvestPortals", dependencies: ["HarvestCore", "HarvestMarkup"]),
@@ -36,7 +40,7 @@ let package = Package(
             name: "HarvestCLI",
             dependencies: ["ImageHarvest", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         .executableTarget(name: "MainJob", dependencies: ["ImageHarvest"], path: "Examples"),
-        .executableTarget(name: "HarvestReplica", dependencies: ["CZstd", "CSSL"]),
+        .executableTarget(name: "HarvestReplica", dependencies: ["CZstd", "CZlib", "CTurboJPEG", "CSSL"]),
 
         .testTarget(name: "HarvestCoreTests", dependencies: ["HarvestCore", "HarvestTesting"]),
         .testTarget(name: "HarvestCodecsTests", dependencies: ["HarvestCodecs", "HarvestCore"]),

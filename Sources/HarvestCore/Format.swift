@@ -70,11 +70,60 @@ public struct ArrayEntry: Sendable {
     }
 }
 
-/// A format whose volumes are many objects in a folder, so that levels can be brought here one by one.
+/// A format whose volumes are many objects in a folder, so that some levels, or a box of one, can be brought here as a
+/// store of the same format.
 public protocol FolderFormat: Format {
-    /// The metadata objects that `volume` needs where it keeps its levels from `level` on, with the content they then
-    /// have: a copy must not name levels that it does not hold.
-    func metadataObjects(of volume: Volume, from level: Int, in store: any Store) async throws -> [MetadataObject]
+    /// What a copy of `part` consists of: chunks as they stand in `store`, and the metadata by which the copy can be
+    /// opened, which names nothing that the copy does not hold.
+    ///
+    /// - Throws: ``HarvestError`` `.invalid` for a part that is not there, `.unsupported` for one that cannot be copied.
+    func copy(_ part: CopiedPart, of contents: Contents, in store: any Store) async throws -> FolderCopy
+}
+
+/// Which part of an address a copy holds.
+public enum CopiedPart: Sendable {
+    /// Every group, array and level, each where it is.
+    case everything
+    /// One image from a level on, the coarser ones included.
+    case levels(image: Int, from: Int)
+    /// One level of one image, and of that a box in voxels of that level, one range per axis of its array; it grows to
+    /// the bounds of the chunks it meets.
+    case box(Box, image: Int, level: Int)
+}
+
+/// What a copy consists of.
+public struct FolderCopy: Sendable {
+    /// Small objects that describe the others.
+    public var metadata: [MetadataObject]
+    public var objects: [CopiedObject]
+    /// What a copied box has grown to, in voxels of its level of the source; `nil` where no box was asked for.
+    public var box: Box?
+
+    public init(metadata: [MetadataObject] = [], objects: [CopiedObject] = [], box: Box? = nil) {
+        self.metadata = metadata
+        self.objects = objects
+        self.box = box
+    }
+}
+
+/// One object of a copy: its key there, and where its bytes stand in the source.
+public struct CopiedObject: Sendable {
+    public var key: String
+    public var source: ChunkLocation
+    /// Undoes what the source's container puts around a chunk (a shard's gzip); `nil` copies byte for byte.
+    public var unwrap: (@Sendable (Bytes) throws -> Bytes)?
+    /// Whether the source may lack it: a chunk that was never stored.
+    public var isOptional: Bool
+
+    public init(
+        key: String, source: ChunkLocation, isOptional: Bool = true,
+        unwrap: (@Sendable (Bytes) throws -> Bytes)? = nil
+    ) {
+        self.key = key
+        self.source = source
+        self.isOptional = isOptional
+        self.unwrap = unwrap
+    }
 }
 
 /// One small object of a store that describes others.

@@ -17,4 +17,11 @@ public protocol Portal: Sendable {
     /// - Throws: ``HarvestError`` `.malformed` naming what was expected where a page changed shape, `.notFound`,
     ///   `.unavailable`. What only one of several sources would have said is left out, with a finding.
     func describe(_ url: String, through web: any Web) async throws -> Dataset
+
+    /// A short name for what is at `url`, without asking anybody: the table's row and the folder of `collect`.
+    func shortName(of url: String) -> String
+}
+
+extension Portal {
+    public func shortName(of url: String) -> String { name }
 }

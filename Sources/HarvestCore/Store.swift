@@ -31,12 +31,15 @@ public struct Listing: Sendable, Hashable {
         public var name: String
         /// Length in bytes where the listing says it exactly.
         public var bytes: Int?
+        /// Length in bytes where the listing rounds it (`29M` in a web server's index); shown as `~`.
+        public var roundedBytes: Int?
         /// A checksum as the listing gives it: `md5:…`, `etag:…`.
         public var checksum: String?
 
-        public init(name: String, bytes: Int? = nil, checksum: String? = nil) {
+        public init(name: String, bytes: Int? = nil, roundedBytes: Int? = nil, checksum: String? = nil) {
             self.name = name
             self.bytes = bytes
+            self.roundedBytes = roundedBytes
             self.checksum = checksum
         }
     }
@@ -80,6 +83,9 @@ public protocol Store: Sendable {
 extension Store {
     public func map(_ key: String) throws -> Bytes? { nil }
     public var isRemote: Bool { false }
+
+    /// Length of an object, asked for by reading its first byte; `nil` where the far side does not say.
+    public func size(of key: String) async throws -> Int? { try await read(key, .bytes(0..<1)).total }
 
     /// The whole object, or `nil` where nothing is there.
     public func readIfPresent(_ key: String) async throws -> Bytes? {

@@ -55,7 +55,7 @@ extension Context {
         try Disk.makeFolder(options.folder)
         let ids = Self.ids(
             addresses.map { address in
-                portal(publishing: address)?.name ?? Address(address).name
+                portal(publishing: address)?.shortName(of: address) ?? Address(address).name
             })
         let jobs = zip(addresses, ids).map { (address: $0, id: $1) }
         let entries = await concurrently(jobs) { await collectOne($0.address, $0.id, options, progress) }

@@ -75,7 +75,9 @@ extension Context {
 
     private func candidates(_ address: Address, named name: String?) throws -> [any Format] {
         if let name {
-            let named = formats.filter { $0.name == name || (name == "zarr" && $0.name.hasPrefix("zarr")) }
+            let named = formats.filter {
+                $0.name == name || $0.fileExtensions.contains(name) || (name == "zarr" && $0.name.hasPrefix("zarr"))
+            }
             guard !named.isEmpty else {
                 throw HarvestError(
                     .unsupported, "the format \(name) is not read here", at: address.text,

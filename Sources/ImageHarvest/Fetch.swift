@@ -56,7 +56,7 @@ extension Context {
         let meter = Meter()
         let source = Address(link.url)
         let store = try stores.open(source, meter: meter)
-        let (plan, format) = try await plan(source, link, options, opened, meter)
+        let plan = try await plan(source, link, options, opened, meter)
         var outcome = Outcome(address: address, folder: options.folder, plan: plan.sentence)
         guard !options.isDryRun else { return outcome }
         switch plan.kind {
@@ -64,11 +64,11 @@ extension Context {
         case .file(let name):
             try Disk.makeFolder(options.folder)
             outcome.files = [try await fetchFile(store, name, source, options, progress)]
-        case .levels(let volume, let level, let name):
+        case .part(let part, let contents, let name):
             let folder = "\(options.folder)/\(name)"
             try Disk.makeFolder(folder)
             outcome.folder = folder
-            try await fetchLevels(volume, from: level, store, source, format, progress, &outcome)
+            try await fetchPart(part, of: contents, store, source, progress, &outcome)
         case .crop(let volume, let box, let name):
             try Disk.makeFolder(options.folder)
             let path = "\(options.folder)/\(name)"
@@ -87,7 +87,7 @@ extension Context {
     /// piece, is brought whole.
     private func plan(
         _ source: Address, _ link: Link, _ options: FetchOptions, _ opened: Contents?, _ meter: Meter
-    ) async throws -> (FetchPlan, format: String) {
+    ) async throws -> FetchPlan {
         do {
             let contents: Contents
             if let opened {
@@ -95,12 +95,16 @@ extension Context {
             } else {
                 contents = try await open(source, format: link.format, meter: meter)
             }
-            return (try FetchPlan(contents, source, options), contents.format)
+            return try FetchPlan(contents, source, isFolder: folderFormat(contents.format) != nil, options)
         } catch let error as HarvestError where error.kind == .unsupported {
             let isFolder = ["", "zarr", "n5", "precomputed"].contains(source.fileExtension)
             guard !isFolder, options.level == nil, options.maximumBytes == nil else { throw error }
-            return (try FetchPlan(wholeFile: source), link.format ?? "")
+            return try FetchPlan(wholeFile: source)
         }
+    }
+
+    private func folderFormat(_ name: String) -> (any FolderFormat)? {
+        formats.first { $0.name == name } as? any FolderFormat
     }
 
     private func fetchFile(
@@ -124,35 +128,27 @@ extension Context {
         return file
     }
 
-    /// Copies every chunk of the levels from `level` on, byte for byte; then, if none failed, the metadata by which the
-    /// copy can be opened.
-    private func fetchLevels(
-        _ volume: Volume, from level: Int, _ store: any Store, _ source: Address, _ format: String,
+    /// Copies every chunk of `part`, byte for byte; then, if none failed, the metadata by which the copy can be opened.
+    private func fetchPart(
+        _ part: CopiedPart, of contents: Contents, _ store: any Store, _ source: Address,
         _ progress: @escaping @Sendable (Tally) -> Void, _ outcome: inout Outcome
     ) async throws {
-        guard let folderFormat = formats.first(where: { $0.name == format }) as? any FolderFormat else {
-            throw HarvestError.unsupported("volumes of \(format) cannot be copied by level yet", at: source.text)
+        guard let format = folderFormat(contents.format) else {
+            throw HarvestError.unsupported("volumes of \(contents.format) cannot be copied by level", at: source.text)
         }
         let manifest = try Manifest(folder: outcome.folder)
         let base = source.location.last == "/" ? String(source.location.dropLast()) : source.location
-        let metadata = try await folderFormat.metadataObjects(of: volume, from: level, in: store)
-        var keys: [String] = []
-        for level in volume.levels.dropFirst(level) {
-            let array = try await level.open()
-            var cells: [Coordinate] = []
-            array.grid.cells(meeting: array.grid.box).forEach { cells.append($0) }
-            keys += try await array.locate(cells).compactMap { $0?.key }
-        }
+        let plan = try await format.copy(part, of: contents, in: store)
         let copy = ObjectCopy(store: store, base: base, folder: outcome.folder, manifest: manifest)
         let name = source.name
-        let copied = try await copy.run(keys) { done, bytes in
-            progress(Tally(subject: "\(name), \(done) of \(keys.count) chunks", done: bytes, total: nil))
+        let copied = try await copy.run(plan.objects) { done, bytes in
+            progress(Tally(subject: "\(name), \(done) of \(plan.objects.count) chunks", done: bytes, total: nil))
         }
         outcome.files += copied.files
         outcome.failed += copied.failed
         // A chunk that is missing by failure would read as the fill value: a copy can be opened only once it is whole.
         guard copied.failed.isEmpty else { return }
-        for object in metadata {
+        for object in plan.metadata {
             let target = "\(outcome.folder)/\(try Key.components(of: object.key).joined(separator: "/"))"
             try Disk.makeFolder(String(target[..<(target.lastIndex(of: "/") ?? target.endIndex)]))
             try Disk.write(object.bytes, to: target)

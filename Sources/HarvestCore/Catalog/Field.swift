@@ -12,6 +12,9 @@ public struct Field: Sendable {
         public static let scanRate = "scan_rate", dwellTime = "dwell_time", duration = "imaging_duration"
         public static let contrastWindow = "contrast_window", workingDistance = "working_distance"
         public static let detector = "detector", magnification = "magnification"
+        public static let sliceThickness = "slice_thickness"
+        /// Where a viewer looks: z, y, x in voxels of the finest level; may have fractions.
+        public static let position = "position"
     }
 
     public let name: String

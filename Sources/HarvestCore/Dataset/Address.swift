@@ -14,7 +14,8 @@ public struct Address: Sendable, Hashable {
     private static let schemes: Set = ["https", "http", "s3", "gs", "ftp", "file", "memory"]
     private static let formats = [
         "zarr": "zarr", "zarr2": "zarr2", "zarr3": "zarr3", "n5": "n5", "precomputed": "precomputed",
-        "neuroglancer-precomputed": "precomputed", "tiff": "tiff", "tif": "tiff",
+        "neuroglancer-precomputed": "precomputed", "tiff": "tiff", "tif": "tiff", "dm3": "dm", "dm4": "dm",
+        "dm": "dm", "slices": "slices",
     ]
 
     public init(_ text: String) {

@@ -1,9 +1,26 @@
 public import HarvestCore
 
 extension Zarr2: FolderFormat {
+    public func copy(_ part: CopiedPart, of contents: Contents, in store: any Store) async throws -> FolderCopy {
+        guard case .levels(let index, let first) = part, contents.images.indices.contains(index) else {
+            throw HarvestError.unsupported("only levels of a Zarr image can be copied yet", at: store.address)
+        }
+        let volume = contents.images[index]
+        var copy = FolderCopy(metadata: try await metadataObjects(of: volume, from: first, in: store))
+        for level in volume.levels.dropFirst(first) {
+            let array = try await level.open()
+            var cells: [Coordinate] = []
+            array.grid.cells(meeting: array.grid.box).forEach { cells.append($0) }
+            copy.objects += try await array.locate(cells).compactMap {
+                $0.map { CopiedObject(key: $0.key, source: $0) }
+            }
+        }
+        return copy
+    }
+
     /// `.zgroup` and `.zattrs` of the image's group and of those above it, `.zarray` and `.zattrs` of each level kept;
     /// `multiscales` lists only these levels, with the scales and translations they always had.
-    public func metadataObjects(of volume: Volume, from level: Int, in store: any Store) async throws
+    private func metadataObjects(of volume: Volume, from level: Int, in store: any Store) async throws
         -> [MetadataObject]
     {
         var objects: [MetadataObject] = []

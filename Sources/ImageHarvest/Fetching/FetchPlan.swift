@@ -5,8 +5,8 @@ struct FetchPlan {
     enum Kind {
         case nothing
         case file(name: String)
-        /// A volume's levels from one on, into a folder of that name.
-        case levels(Volume, from: Int, name: String)
+        /// Part of a folder of chunks, into a folder of that name.
+        case part(CopiedPart, of: Contents, name: String)
         case crop(Volume, Box, name: String)
     }
 
@@ -19,15 +19,16 @@ struct FetchPlan {
         (kind, sentence) = (.file(name: try Self.fileName(source)), "whole file, unread")
     }
 
+    /// - Parameter isFolder: Whether the format is one of many objects in a folder.
     /// - Throws: ``HarvestError`` `.invalid` where more would be fetched than allowed and nothing smaller is asked for.
-    init(_ contents: Contents, _ source: Address, _ options: FetchOptions) throws {
+    init(_ contents: Contents, _ source: Address, isFolder: Bool, _ options: FetchOptions) throws {
         guard let volume = contents.images.first else {
             throw HarvestError(.notFound, "the address holds no image to fetch", at: source.text)
         }
         let name = try Self.fileName(source)
         let limit = options.maximumBytes ?? Int.max
         var refused: String
-        if contents.format == "tiff" {
+        if !isFolder {
             let size = volume.metadata.bytes
             if let size, size <= limit {
                 (kind, sentence) = (.file(name: name), "whole file, \(size) bytes")
@@ -51,7 +52,7 @@ struct FetchPlan {
                     continue
                 }
                 (kind, sentence) = (
-                    .levels(volume, from: level, name: name),
+                    .part(.levels(image: 0, from: level), of: contents, name: name),
                     "level \(level) and coarser of \(volume.levels.count), \(size) bytes of voxels before compression"
                         + (level > first ? "; finer ones are over the limit of \(limit) bytes" : "")
                 )

@@ -19,7 +19,7 @@ struct ObjectCopy: Sendable {
 
     /// - Parameter progress: Objects done, and their bytes.
     /// - Throws: Only what stops everything: the disk refused.
-    func run(_ keys: [String], progress: (Int, Int) -> Void) async throws -> (
+    func run(_ objects: [CopiedObject], progress: (Int, Int) -> Void) async throws -> (
         files: [FetchedFile], failed: [(path: String, url: String, error: HarvestError)]
     ) {
         var files: [FetchedFile] = []
@@ -38,9 +38,9 @@ struct ObjectCopy: Sendable {
                 }
                 progress(files.count + failed.count, bytes)
             }
-            for (index, key) in keys.enumerated() {
+            for (index, object) in objects.enumerated() {
                 if index >= Self.window { try take(try await group.next()) }
-                group.addTask { await copy(key) }
+                group.addTask { await copy(object) }
             }
             while let copied = try await group.next() { try take(copied) }
         }
@@ -65,27 +65,40 @@ struct ObjectCopy: Sendable {
         }
     }
 
-    private func copy(_ key: String) async -> Copied {
+    private func copy(_ object: CopiedObject) async -> Copied {
         do {
-            let url = "\(base)/\(key)"
-            let path = try Key.components(of: key).joined(separator: "/")
+            let key = object.source.key
+            let url = object.source.range == .whole ? "\(base)/\(key)" : "\(base)/\(key)#\(object.source.range.text)"
+            let path = try Key.components(of: object.key).joined(separator: "/")
             if let kept = manifest.kept(path, from: url) { return .file(kept) }
             let file: FetchedFile
             do {
-                let bytes = try await store.read(key, .whole).bytes
+                let read = try await store.read(key, object.source.range).bytes
                 file = try await Workers.files.run {
+                    let bytes = try object.unwrap?(read) ?? read
                     let target = "\(folder)/\(path)"
                     if let slash = target.lastIndex(of: "/") { try Disk.makeFolder(String(target[..<slash])) }
                     try Disk.write(bytes, to: target)
                     let sha256 = bytes.withUnsafeBytes { Digest.hex(.sha256, of: $0) }
                     return FetchedFile(path: path, url: url, bytes: bytes.count, sha256: sha256, state: .fetched)
                 }
-            } catch let error as HarvestError where error.kind == .notFound {
+            } catch let error as HarvestError where error.kind == .notFound && object.isOptional {
                 try await requireAbsence(of: key)
                 file = FetchedFile(path: path, url: url, bytes: 0, sha256: nil, state: .absent)
             }
             try manifest.add(file)
             return .file(file)
-        } catch { return .failure(key: key, HarvestError.wrapping(error)) }
+        } catch { return .failure(key: object.key, HarvestError.wrapping(error)) }
+    }
+}
+
+extension ByteRange {
+    /// As a URL's fragment and a Range header write it: `bytes=0-9`.
+    fileprivate var text: String {
+        switch self {
+        case .whole: "bytes=0-"
+        case .bytes(let range): "bytes=\(range.lowerBound)-\(range.upperBound - 1)"
+        case .tail(let count): "bytes=-\(count)"
+        }
     }
 }
