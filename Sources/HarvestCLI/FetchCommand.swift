@@ -6,11 +6,15 @@ struct FetchCommand: AsyncParsableCommand {
         commandName: "fetch", abstract: "Bring files here, in parallel; run it again and what is complete is kept.",
         discussion: """
             A file appears under its name only when it is whole; manifest.jsonl names each with its sha256.
+            A box of a chunked volume becomes a store of the same format, in a folder of its own: chunks byte for byte, \
+            so it grows to the bounds of the chunks it meets; origin and translation say where it was cut from. A box \
+            of a volume that is one file becomes a .npy file.
 
             EXAMPLES
               harvest fetch https://www.epfl.ch/labs/cvlab/data/data-em/ --link testing.tif --into data
               harvest fetch https://openorganelle.janelia.org/datasets/jrc_mus-nacc-2 --level 3 --into data
               harvest fetch s3://bucket/em.zarr --into data --dry-run
+              harvest fetch s3://bucket/em.zarr --level 1 --box 0:64,512:1024,512:1024 --into data
             """)
 
     @OptionGroup var common: CommonFlags
@@ -19,6 +23,8 @@ struct FetchCommand: AsyncParsableCommand {
     @Option(help: "On a page: the link of that name, file name or URL instead of the primary one.") var link: String?
     @Flag(help: "On a page: every link.") var allLinks = false
     @Option(help: "Of a volume with levels: this one and the coarser ones; 0 is the finest.") var level: Int?
+    @Option(help: ArgumentHelp("Only this box of the level (of 0 without --level).", valueName: "z0:z1,y0:y1,x0:x1"))
+    var box: String?
     @Option(help: "Refuse to fetch more than this, before anything starts.") var maxBytes: ByteCount?
     @Flag(help: "Say what would be fetched, and fetch nothing.") var dryRun = false
 
@@ -30,7 +36,7 @@ struct FetchCommand: AsyncParsableCommand {
     func run() async throws {
         let context = try common.context
         var options = FetchOptions(folder: into)
-        (options.link, options.allLinks, options.level) = (link, allLinks, level)
+        (options.link, options.allLinks, options.level, options.box) = (link, allLinks, level, box)
         (options.maximumBytes, options.isDryRun) = (maxBytes?.value, dryRun)
         let line = try common.progress
         try await common.forEach(addresses) { address in
@@ -47,7 +53,7 @@ struct FetchCommand: AsyncParsableCommand {
     private func show(_ outcome: Outcome) {
         let verb = dryRun ? "would fetch" : "fetched"
         Terminal.print("\(outcome.address.displayed()): \(verb) \(outcome.plan)")
-        if dryRun { return }
+        if dryRun { return show(outcome.size) }
         for file in outcome.files.prefix(8) {
             Terminal.print(
                 "  \(outcome.folder)/\(file.path.displayed())  \(Size.text(file.bytes))  \(file.state.rawValue)  sha256 \(file.sha256 ?? "-")"
@@ -60,5 +66,12 @@ struct FetchCommand: AsyncParsableCommand {
         if absent > 0 { Terminal.print("  \(absent) chunks were never stored; they read as the fill value") }
         Terminal.print(
             "  \(Size.text(outcome.bytes)) in \(outcome.files.count) files; \(outcome.cost.requests) requests")
+    }
+
+    private func show(_ size: FetchSize) {
+        let bytes = size.bytes.map { (size.isExact ? "" : "at most ") + Size.text($0) } ?? "an unknown number of bytes"
+        let requests = size.requests.map { "\($0) requests" } ?? "an unknown number of requests"
+        let files = size.files.map { "\($0) file\($0 == 1 ? "" : "s")" } ?? "an unknown number of files"
+        Terminal.print("  \(bytes), \(requests), \(files)")
     }
 }

@@ -98,6 +98,11 @@ public struct FolderCopy: Sendable {
     public var objects: [CopiedObject]
     /// What a copied box has grown to, in voxels of its level of the source; `nil` where no box was asked for.
     public var box: Box?
+    /// Arrays of which only the metadata is copied, because it is broken and does not say where the chunks are.
+    public var broken: [ArrayEntry] = []
+
+    /// A copy of more objects than this is refused: no list of them should be made.
+    public static let mostObjects = 2_000_000
 
     public init(metadata: [MetadataObject] = [], objects: [CopiedObject] = [], box: Box? = nil) {
         self.metadata = metadata

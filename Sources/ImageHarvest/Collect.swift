@@ -96,7 +96,7 @@ extension Context {
                 dataset: entry.dataset)
             if options.fetches {
                 var fetch = FetchOptions(folder: "\(options.folder)/\(id)")
-                (fetch.maximumBytes, fetch.adapts, fetch.crop) = (options.maximumBytes, true, options.crop)
+                (fetch.maximumBytes, fetch.adapts, fetch.fallbackBox) = (options.maximumBytes, true, options.crop)
                 entry.outcome = try await self.fetch(address, link, fetch, opened: contents) { tally in
                     progress(Tally(subject: "\(id)  \(tally.subject)", done: tally.done, total: tally.total))
                 }

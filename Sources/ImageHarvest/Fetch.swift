@@ -16,8 +16,11 @@ public struct FetchOptions: Sendable {
     public var maximumBytes: Int?
     /// Take the finest level that fits ``maximumBytes``, or nothing, instead of refusing.
     public var adapts = false
-    /// Where no level fits: this box of the finest one, `z0:z1,y0:y1,x0:x1`, as a NumPy file.
-    public var crop: String?
+    /// Only this box of `level`, `z0:z1,y0:y1,x0:x1`: a store of the same format, grown to chunk bounds; of a volume
+    /// that is one file, a NumPy file of just the box.
+    public var box: String?
+    /// The same, where nothing else fits.
+    public var fallbackBox: String?
     /// Say what would be done, and do nothing.
     public var isDryRun = false
 
@@ -58,29 +61,52 @@ extension Context {
         let store = try stores.open(source, meter: meter)
         let plan = try await plan(source, link, options, opened, meter)
         var outcome = Outcome(address: address, folder: options.folder, plan: plan.sentence)
-        guard !options.isDryRun else { return outcome }
+        (outcome.isDryRun, outcome.size) = (options.isDryRun, plan.size)
         switch plan.kind {
         case .nothing: break
+        case .file where options.isDryRun:
+            let segment = Download().segment
+            outcome.size.requests = plan.size.bytes.map { max(1, ($0 + segment - 1) / segment) }
+        case .voxels where options.isDryRun: break
         case .file(let name):
             try Disk.makeFolder(options.folder)
             outcome.files = [try await fetchFile(store, name, source, options, progress)]
         case .part(let part, let contents, let name):
-            let folder = "\(options.folder)/\(name)"
-            try Disk.makeFolder(folder)
-            outcome.folder = folder
-            try await fetchPart(part, of: contents, store, source, progress, &outcome)
-        case .crop(let volume, let box, let name):
-            try Disk.makeFolder(options.folder)
-            let path = "\(options.folder)/\(name)"
-            try await writeNumPy(try await volume.array(), box, to: path)
-            outcome.files = [
-                FetchedFile(
-                    path: name, url: link.url, bytes: Disk.size(path) ?? 0, sha256: try Disk.sha256(path),
-                    state: .written)
-            ]
+            let format = try folderFormat(contents.format, source)
+            let copy = try await format.copy(part, of: contents, in: store)
+            outcome.folder = "\(options.folder)/\(name)"
+            outcome.crop = CopiedBox(part, copy)
+            if options.isDryRun {
+                outcome.size = try await size(of: copy, atMost: plan.size.bytes, store)
+            } else {
+                try Disk.makeFolder(outcome.folder)
+                try await fetchPart(copy, store, source, progress, &outcome)
+            }
+        case .voxels(let volume, let box, let level, let name):
+            outcome.files = [try await fetchVoxels(volume, box, level, name, link, options)]
         }
         outcome.cost = meter.cost
         return outcome
+    }
+
+    /// What a copy comes to. A store that can name all it holds is asked for the sizes; a crop's are not worth that.
+    private func size(of copy: FolderCopy, atMost bytes: Int?, _ store: any Store) async throws -> FetchSize {
+        var size = FetchSize(
+            files: copy.objects.count + copy.metadata.count, requests: copy.objects.count, bytes: bytes)
+        guard copy.box == nil, let store = store as? any WalkingStore,
+            copy.objects.allSatisfy({ $0.source.range == .whole })
+        else { return size }
+        let keys = Set(copy.objects.map(\.source.key))
+        var (found, sum) = (0, copy.metadata.reduce(0) { $0 + $1.bytes.count })
+        try await store.listAll("") { page in
+            for entry in page where keys.contains(entry.name) {
+                guard let bytes = entry.bytes else { continue }
+                found += 1
+                sum = sum.addingReportingOverflow(bytes).partialValue
+            }
+        }
+        (size.files, size.requests, size.bytes, size.isExact) = (found + copy.metadata.count, keys.count, sum, true)
+        return size
     }
 
     /// What to bring, and the format it is in. A file that no format here reads, or that a server gives only in one
@@ -95,16 +121,41 @@ extension Context {
             } else {
                 contents = try await open(source, format: link.format, meter: meter)
             }
-            return try FetchPlan(contents, source, isFolder: folderFormat(contents.format) != nil, options)
+            return try FetchPlan(
+                contents, source, isFolder: formats.contains { $0.name == contents.format && $0 is any FolderFormat },
+                options)
         } catch let error as HarvestError where error.kind == .unsupported {
             let isFolder = ["", "zarr", "n5", "precomputed"].contains(source.fileExtension)
-            guard !isFolder, options.level == nil, options.maximumBytes == nil else { throw error }
+            guard !isFolder, options.level == nil, options.box == nil, options.maximumBytes == nil else { throw error }
             return try FetchPlan(wholeFile: source)
         }
     }
 
-    private func folderFormat(_ name: String) -> (any FolderFormat)? {
-        formats.first { $0.name == name } as? any FolderFormat
+    private func folderFormat(_ name: String, _ source: Address) throws -> any FolderFormat {
+        guard let format = formats.first(where: { $0.name == name }) as? any FolderFormat else {
+            throw HarvestError.unsupported("volumes of \(name) cannot be copied in parts", at: source.text)
+        }
+        return format
+    }
+
+    /// Writes the voxels of a box of a volume that is one file.
+    private func fetchVoxels(
+        _ volume: Volume, _ box: Box, _ level: Int, _ name: String, _ link: Link, _ options: FetchOptions
+    ) async throws -> FetchedFile {
+        try Disk.makeFolder(options.folder)
+        let manifest = try Manifest(folder: options.folder)
+        if let kept = manifest.kept(name, from: link.url) { return kept }
+        let path = "\(options.folder)/\(name)"
+        guard Disk.size(path) == nil || manifest.brought(name, from: link.url) else {
+            throw HarvestError.invalid(
+                "a file of that name is there that did not come from this address", at: path,
+                next: "move it away, or choose another --into")
+        }
+        try await writeNumPy(try await volume.array(level: level), box, to: path)
+        let file = FetchedFile(
+            path: name, url: link.url, bytes: Disk.size(path) ?? 0, sha256: try Disk.sha256(path), state: .written)
+        try manifest.add(file)
+        return file
     }
 
     private func fetchFile(
@@ -128,17 +179,14 @@ extension Context {
         return file
     }
 
-    /// Copies every chunk of `part`, byte for byte; then, if none failed, the metadata by which the copy can be opened.
+    /// Copies every object, byte for byte; then, if none failed, the metadata by which the copy can be opened.
     private func fetchPart(
-        _ part: CopiedPart, of contents: Contents, _ store: any Store, _ source: Address,
+        _ plan: FolderCopy, _ store: any Store, _ source: Address,
         _ progress: @escaping @Sendable (Tally) -> Void, _ outcome: inout Outcome
     ) async throws {
-        guard let format = folderFormat(contents.format) else {
-            throw HarvestError.unsupported("volumes of \(contents.format) cannot be copied by level", at: source.text)
-        }
         let manifest = try Manifest(folder: outcome.folder)
         let base = source.location.last == "/" ? String(source.location.dropLast()) : source.location
-        let plan = try await format.copy(part, of: contents, in: store)
+        if let crop = outcome.crop { try manifest.add(crop, of: base) }
         let copy = ObjectCopy(store: store, base: base, folder: outcome.folder, manifest: manifest)
         let name = source.name
         let copied = try await copy.run(plan.objects) { done, bytes in
@@ -159,6 +207,18 @@ extension Context {
             try manifest.add(file)
             outcome.files.append(file)
         }
+        for entry in plan.broken {
+            let error = entry.error ?? .malformed("the array's metadata is broken")
+            outcome.failed.append((entry.path, "\(base)/\(entry.path)", error))
+        }
+    }
+}
+
+extension CopiedBox {
+    /// The box of a part that is one.
+    init?(_ part: CopiedPart, _ copy: FolderCopy) {
+        guard case .box(let asked, _, let level) = part else { return nil }
+        self.init(level: level, asked: asked, box: copy.box ?? asked)
     }
 }
 

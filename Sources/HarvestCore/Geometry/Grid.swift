@@ -31,6 +31,19 @@ public struct Grid: Sendable, Hashable {
         return box
     }
 
+    /// `box` grown to the bounds of the cells it meets, and clipped to the array.
+    public func grown(_ box: Box) -> Box {
+        let cells = cells(meeting: box)
+        var grown = box
+        for axis in 0..<rank {
+            let start = cells.origin[axis] * chunk[axis]
+            let (end, overflow) = (cells.origin[axis] + cells.shape[axis]).multipliedReportingOverflow(by: chunk[axis])
+            grown.origin[axis] = start
+            grown.shape[axis] = min(overflow ? shape[axis] : end, shape[axis]) - start
+        }
+        return grown
+    }
+
     /// The first cell and the number of cells per axis that meet `box`.
     public func cells(meeting box: Box) -> Box {
         var cells = box

@@ -60,6 +60,13 @@ extension JSON {
         if case .array(let items) = self, items.indices.contains(index) { items[index] } else { nil }
     }
 
+    /// This object with one member set; anything else as it is.
+    public func setting(_ key: String, _ value: JSON) -> JSON {
+        guard case .object(var members) = self else { return self }
+        members[key] = value
+        return .object(members)
+    }
+
     public var isNull: Bool { self == .null }
 
     public var string: String? { if case .string(let value) = self { value } else { nil } }

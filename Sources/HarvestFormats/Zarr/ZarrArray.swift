@@ -7,9 +7,9 @@ struct ZarrArray: ChunkedArray {
     let dataType: DataType
     let store: any Store
     let fill: [UInt8]
-    private let prefix: String
+    private let path: String
     private let place: String
-    private let separator: String
+    private let metadata: ZarrMetadata
     private let codec: (any Codec)?
     private let layout: ChunkLayout
 
@@ -22,8 +22,8 @@ struct ZarrArray: ChunkedArray {
         self.store = store
         grid = try Grid(shape: metadata.shape, chunk: metadata.chunk, at: place)
         fill = metadata.fill
-        prefix = path.isEmpty ? "" : path + "/"
-        separator = metadata.separator
+        self.path = path
+        self.metadata = metadata
         codec = metadata.codec
         // Zarr v2 §"Chunks": chunks at the edge are stored full size, whatever lies outside the array.
         let shape = Coordinate(metadata.chunk)
@@ -33,7 +33,7 @@ struct ZarrArray: ChunkedArray {
     }
 
     func locate(_ cells: [Coordinate]) async throws -> [ChunkLocation?] {
-        cells.map { ChunkLocation(key: prefix + name(of: $0), range: .whole) }
+        cells.map { ChunkLocation(key: metadata.key(of: $0, path: path), range: .whole) }
     }
 
     func layout(of cell: Coordinate) -> ChunkLayout { layout }
@@ -46,12 +46,12 @@ struct ZarrArray: ChunkedArray {
         guard let codec else { throw HarvestError(.failed, "a plain chunk has nothing to decode", at: place) }
         let count: Int
         do { count = try codec.decode(bytes, into: destination) } catch {
-            throw error.located(at: "\(place), chunk \(name(of: cell))")
+            throw error.located(at: "\(place), chunk \(metadata.key(of: cell, path: ""))")
         }
         guard count == destination.count else {
             throw HarvestError.malformed(
                 "a chunk holds \(count) bytes where \(destination.count) are needed",
-                at: "\(place), chunk \(name(of: cell))")
+                at: "\(place), chunk \(metadata.key(of: cell, path: ""))")
         }
     }
 
@@ -59,11 +59,6 @@ struct ZarrArray: ChunkedArray {
     /// and that is believed because this array's own metadata was readable there.
     func isAbsence(_ error: HarvestError) -> Bool {
         error.kind == .notFound || error.kind == .denied && store.isRemote
-    }
-
-    /// A chunk's key below its array: `3.0.12`; `0` for the one chunk of an array without axes.
-    private func name(of cell: Coordinate) -> String {
-        cell.count == 0 ? "0" : cell.array.map(String.init).joined(separator: separator)
     }
 }
 

@@ -41,6 +41,7 @@ struct ZarrImages {
         var metadata = metadata(finest, path)
         metadata.name = multiscale.name
         if let axes { describe(&metadata, axes, first?.transform, finest?.shape) }
+        moveOrigin(&metadata, first.flatMap { found[$0.path]?.attributes } ?? .null)
         metadata.raw = raw(attributes, finest)
         let levels = multiscale.datasets.enumerated().map { index, dataset in
             level(index, dataset.path, dataset.transform?.voxelSize(axes), dataset.transform?.translation(axes))
@@ -56,6 +57,7 @@ struct ZarrImages {
             let axes = names.map { Multiscale.Axis(name: $0.string?.lowercased(), isLength: false) }
             describe(&metadata, axes, nil, header.shape)
         }
+        moveOrigin(&metadata, array.attributes)
         metadata.raw = raw(array.attributes, header)
         return Volume(
             metadata: metadata, levels: [level(0, array.path, nil, nil)], path: array.path,
@@ -91,6 +93,11 @@ struct ZarrImages {
         metadata.voxelSize = transform?.voxelSize(axes)
         metadata.translation = transform?.translation(axes)
         if metadata.voxelSize != nil { metadata.known[Field.Name.voxelSize] = "header" }
+    }
+
+    /// A crop says which voxel of its source is its first.
+    private func moveOrigin(_ metadata: inout Metadata, _ attributes: JSON) {
+        if let origin = ZarrCrop.origin(attributes, rank: metadata.shape?.count ?? 0) { metadata.origin = origin }
     }
 
     private func raw(_ attributes: JSON, _ header: ZarrMetadata?) -> JSON {

@@ -75,6 +75,12 @@ struct ZarrMetadata: Sendable {
         }
     }
 
+    /// The key of a chunk of the array at `path`: `s0/3.0.12`; `s0/0` for the one chunk of an array without axes.
+    func key(of cell: Coordinate, path: String) -> String {
+        let name = cell.count == 0 ? "0" : cell.array.map(String.init).joined(separator: separator)
+        return path.isEmpty ? name : "\(path)/\(name)"
+    }
+
     private static func lengths(_ key: String, _ json: JSON, at place: String) throws(HarvestError) -> [Int] {
         guard let value = json[key] else { throw .malformed("\"\(key)\" is missing", at: place) }
         // 2^60 leaves room for the arithmetic of chunks.

@@ -45,11 +45,14 @@ struct ZarrTree: Sendable {
     var arrays: [ZarrFound] = []
     var groups: [(path: String, attributes: JSON)] = []
     var findings: [Finding] = []
+    /// The documents as they were read, where they were read one by one.
+    private(set) var nodes: [ZarrNode] = []
     /// Paths that were looked at; `nil` where all of the hierarchy was.
     var visited: Set<String>?
 
     /// Takes in a node; returns whether it is a group, whose children are still to be seen.
     mutating func add(_ node: ZarrNode, in store: any Store) -> Bool {
+        nodes.append(node)
         var attributes = JSON.null
         if let bytes = node.attributes {
             do { attributes = try JSON(parsing: bytes, at: store.place(ZarrNode.key(".zattrs", node.path))) } catch {
@@ -69,13 +72,13 @@ extension ZarrTree {
     /// Folders deeper than this are not entered.
     private static let deepest = 16
     private static let mostNodes = 10_000
-    /// Requests that a walk over a remote store may cost.
+    /// Requests that a walk over a remote store may cost where only its metadata is wanted.
     private static let mostRequests = 64
 
     /// Walks the hierarchy below `root` by listing groups, never arrays: their folders hold chunks.
     ///
     /// - Throws: ``HarvestError`` `.unsupported` where the store cannot list.
-    init(walking root: ZarrNode, in store: any Store) async throws {
+    init(walking root: ZarrNode, in store: any Store, mostRequests: Int = mostRequests) async throws {
         var groups = add(root, in: store) ? [root.path] : []
         var nodes = 1, requests = 3
         for _ in 0..<Self.deepest where !groups.isEmpty {
@@ -88,7 +91,7 @@ extension ZarrTree {
             }
             nodes += children.count
             requests += 3 * children.count
-            guard nodes <= Self.mostNodes, !store.isRemote || requests <= Self.mostRequests else { break }
+            guard nodes <= Self.mostNodes, !store.isRemote || requests <= mostRequests else { break }
             groups = []
             for node in try await Self.read(children, in: store) where add(node, in: store) {
                 groups.append(node.path)
@@ -104,7 +107,7 @@ extension ZarrTree {
         self.groups.sort { $0.path < $1.path }
     }
 
-    private static func read(_ paths: [String], in store: any Store) async throws -> [ZarrNode] {
+    static func read(_ paths: [String], in store: any Store) async throws -> [ZarrNode] {
         try await withThrowingTaskGroup(of: ZarrNode.self) { group in
             var nodes: [ZarrNode] = []
             for (index, path) in paths.enumerated() {

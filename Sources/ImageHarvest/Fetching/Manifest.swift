@@ -50,9 +50,18 @@ final class Manifest: Sendable {
     }
 
     func add(_ file: FetchedFile) throws {
-        let line = Array((file.json.compact + "\n").utf8)
+        try append(file.json) { $0.known[file.path] = file }
+    }
+
+    /// Notes the box that a crop was cut by, and from where.
+    func add(_ crop: CopiedBox, of source: String) throws {
+        try append(["crop": crop.json.setting("source", .string(source))]) { _ in }
+    }
+
+    private func append(_ json: JSON, _ body: (inout State) -> Void) throws {
+        let line = Array((json.compact + "\n").utf8)
         let written = state.withLock { state in
-            state.known[file.path] = file
+            body(&state)
             return write(state.descriptor, line, line.count)
         }
         guard written == line.count else { throw Disk.error("cannot write", "\(folder)/\(Self.name)") }

@@ -39,6 +39,40 @@ public struct FetchedFile: Sendable, Hashable {
     }
 }
 
+/// What a fetch comes to, before it starts.
+public struct FetchSize: Sendable, Hashable {
+    /// `nil` while unknown.
+    public var files: Int?
+    public var requests: Int?
+    public var bytes: Int?
+    /// Whether `bytes` is what will be sent; else it is the voxels before compression, and no more than that is sent.
+    public var isExact = false
+
+    public init(files: Int? = nil, requests: Int? = nil, bytes: Int? = nil, isExact: Bool = false) {
+        (self.files, self.requests, self.bytes, self.isExact) = (files, requests, bytes, isExact)
+    }
+
+    var json: JSON {
+        ["files": JSON(files), "requests": JSON(requests), "bytes": JSON(bytes), "exact": .bool(isExact)]
+    }
+}
+
+/// A box that was copied: what was asked for, and what the copy holds.
+public struct CopiedBox: Sendable, Hashable {
+    public var level: Int
+    /// In voxels of that level of the source.
+    public var asked: Box
+    /// Grown to chunk bounds; its origin is where voxel 0 of the copy lies in the source.
+    public var box: Box
+
+    var json: JSON {
+        [
+            "level": .int(level), "asked": .string(asked.description), "box": .string(box.description),
+            "origin": JSON(box.origin.array), "shape": JSON(box.shape.array),
+        ]
+    }
+}
+
 /// What happened to a fetch: the files, and those that failed, each with its reason.
 public struct Outcome: Sendable {
     public var address: String
@@ -46,6 +80,11 @@ public struct Outcome: Sendable {
     public var folder: String
     /// What was decided before the first byte: `whole file`, `level 1 of 9`, …
     public var plan: String
+    /// What that comes to; filled in by a dry run.
+    public var size = FetchSize()
+    /// Whether nothing was to be fetched.
+    public var isDryRun = false
+    public var crop: CopiedBox?
     public var files: [FetchedFile] = []
     public var failed: [(path: String, url: String, error: HarvestError)] = []
     public var cost = Meter.Cost()
@@ -56,7 +95,8 @@ public struct Outcome: Sendable {
         [
             "schema": "harvest.fetch/1", "address": .string(address), "ok": .bool(failed.isEmpty),
             "folder": .string(folder),
-            "plan": .string(plan), "files": .array(files.map(\.json)),
+            "plan": .string(plan), "dry_run": .bool(isDryRun), "size": isDryRun ? size.json : .null,
+            "crop": crop.map(\.json) ?? .null, "files": .array(files.map(\.json)),
             "failed": .array(
                 failed.map {
                     ["path": .string($0.path), "url": .string($0.url), "error": $0.error.json(address: $0.url)]
