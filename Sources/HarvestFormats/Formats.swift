@@ -5,5 +5,6 @@ public enum Formats {
     public static let all: [any Format] = [
         TIFF(),
         Zarr2(),
+        Precomputed(),
     ]
 }
