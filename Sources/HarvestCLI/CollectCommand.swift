@@ -14,10 +14,19 @@ struct CollectCommand: AsyncParsableCommand {
               harvest collect https://www.epfl.ch/labs/cvlab/data/data-em/ --into data
               harvest collect s3://bucket/em.zarr volume.tif --into data --max-bytes 200MB
               harvest collect - --into data --probe-only < addresses.txt
+              harvest collect --from list.json --into data
+            where list.json is, for instance,
+              [{"address": "https://tinyurl.com/hemibrain-ng", "box": "12000:12600,11000:11400,10000:10200"},
+               {"address": "https://openorganelle.janelia.org/datasets/jrc_mus-nacc-2", "level": 2},
+               {"address": "https://www.epfl.ch/labs/cvlab/data/data-em/", "fetch": "testing.tif"}]
             """)
 
     @OptionGroup var common: CommonFlags
-    @Argument(help: "Pages, links or paths; - reads them from stdin.") var addresses: [String]
+    @Argument(help: "Pages, links or paths; - reads them from stdin.") var addresses: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "Addresses with link, fetch, level, box, id, max_bytes each, as a JSON list.", valueName: "list.json"))
+    var from: String?
     @Option(name: [.short, .customLong("into")], help: "The folder for everything.") var into = "data"
     @Option(help: "Fetch at the most this much of one dataset.") var maxBytes = ByteCount(1 << 30)
     @Option(help: "On a page: the link of that name, file name or URL instead of the primary one.") var link: String?
@@ -26,13 +35,23 @@ struct CollectCommand: AsyncParsableCommand {
     @Flag(help: "Fetch nothing.") var probeOnly = false
     @Flag(help: "Prove every page's directory instead of predicting it from the first.") var exact = false
 
+    func validate() throws {
+        if addresses.isEmpty, from == nil { throw ValidationError("give addresses, or a list with --from") }
+    }
+
     func run() async throws {
         let context = try common.context
         var options = CollectOptions(folder: into)
         (options.maximumBytes, options.link, options.crop) = (maxBytes.value, link, box)
         (options.open.isExact, options.fetches) = (exact, !probeOnly)
         let line = try common.progress
-        let all = common.expand(addresses)
+        let all: [CollectRequest]
+        do {
+            all = try (from.map(CollectRequest.list(inFile:)) ?? []) + common.expand(addresses).map(CollectRequest.init)
+        } catch {
+            common.report(HarvestError.wrapping(error), address: from ?? "")
+            throw ExitCode(HarvestError.wrapping(error).kind.exitCode)
+        }
         let (entries, table): ([Collected], Table)
         do { (entries, table) = try await context.collect(all, options, progress: { line.show($0) }) } catch {
             let known = HarvestError.wrapping(error, at: into)

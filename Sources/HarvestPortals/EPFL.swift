@@ -115,28 +115,11 @@ extension EPFL {
 
 // What the rest of the article says.
 extension EPFL {
-    private static let formats = [
-        "tif": "tiff", "tiff": "tiff", "h5": "hdf5", "hdf5": "hdf5", "mrc": "mrc", "dm3": "dm3", "dm4": "dm4",
-    ]
-    private static let archives: Set = ["zip", "gz", "bz2", "xz", "tar", "tgz", "7z", "mat", "raw", "nrrd", "npy"]
-
     private static func links(in article: MarkupNode, base: String) -> [Link] {
-        var links: [Link] = []
-        var known: [String: Int] = [:]
-        for anchor in article.all("a") {
-            guard let url = anchor.attributes["href"].flatMap({ Href.resolve($0, against: base) }) else { continue }
-            let address = Address(url)
-            guard formats[address.fileExtension] != nil || archives.contains(address.fileExtension) else { continue }
-            let text = Published.line(anchor.text)
-            if let index = known[url] {
-                // One file is linked by its title and by its file name: the title says more.
-                if let text, links[index].name == address.name { links[index].name = text }
-            } else {
-                known[url] = links.count
-                let format = formats[address.fileExtension]
-                let role = format == nil ? .other : role(of: address.name.lowercased())
-                links.append(Link(url: url, format: format, role: role, name: text ?? address.name))
-            }
+        var links = DataLinks.all(in: article, base: base).map { found in
+            Link(
+                url: found.url, format: found.format,
+                role: found.format == nil ? .other : role(of: Address(found.url).name.lowercased()), name: found.name)
         }
         if let primary = primary(of: links) { links[primary].isPrimary = true }
         return links

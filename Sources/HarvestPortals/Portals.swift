@@ -1,9 +1,12 @@
 public import HarvestCore
 
-/// The portals that are built in: one line each.
+/// The portals that are built in, in the order in which they are asked: one line each. `WebPage`
+/// takes any page and stands last.
 public enum Portals {
     public static let all: [any Portal] = [
         EPFL(),
         OpenOrganelle(),
+        Neuroglancer(),
+        WebPage(),
     ]
 }

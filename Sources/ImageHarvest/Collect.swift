@@ -52,13 +52,22 @@ extension Context {
     public func collect(
         _ addresses: [String], _ options: CollectOptions, progress: @escaping @Sendable (Tally) -> Void = { _ in }
     ) async throws -> (entries: [Collected], table: Table) {
+        try await collect(addresses.map(CollectRequest.init), options, progress: progress)
+    }
+
+    /// The whole job, with a link, a level or a box for each address.
+    public func collect(
+        _ requests: [CollectRequest], _ options: CollectOptions,
+        progress: @escaping @Sendable (Tally) -> Void = { _ in }
+    ) async throws -> (entries: [Collected], table: Table) {
         try Disk.makeFolder(options.folder)
         let ids = Self.ids(
-            addresses.map { address in
-                portal(publishing: address)?.shortName(of: address) ?? Address(address).name
+            requests.map { request in
+                request.id ?? portal(publishing: request.address)?.shortName(of: request.address)
+                    ?? Address(request.address).name
             })
-        let jobs = zip(addresses, ids).map { (address: $0, id: $1) }
-        let entries = await concurrently(jobs) { await collectOne($0.address, $0.id, options, progress) }
+        let jobs = zip(requests, ids).map { (request: $0, id: $1) }
+        let entries = await concurrently(jobs) { await collectOne($0.request, $0.id, options, progress) }
         var table = Table(entries.compactMap(\.record))
         table.findings = entries.compactMap { entry in
             entry.error.map { Finding(.error, rule: "address-failed", "\(entry.address): \($0)") }
@@ -68,41 +77,51 @@ extension Context {
     }
 
     private func collectOne(
-        _ address: String, _ id: String, _ options: CollectOptions, _ progress: @escaping @Sendable (Tally) -> Void
+        _ request: CollectRequest, _ id: String, _ options: CollectOptions,
+        _ progress: @escaping @Sendable (Tally) -> Void
     ) async -> Collected {
-        var entry = Collected(address: address, id: id)
+        var entry = Collected(address: request.address, id: id)
         do {
-            var link = Link(url: Address(address).location, format: Address(address).format)
-            var requests = 0
-            if let portal = portal(publishing: address) {
-                let web = CountingWeb(web)
-                let described = await Self.result { try await portal.describe(address, through: web) }
-                // What the portal said is kept also where it could not be understood.
-                try RawPages.write(web.pages, to: "\(options.folder)/raw/\(id)")
-                let dataset = try described.get()
+            let web = CountingWeb(web)
+            let resolved = await Self.result { try await resolve(request.address, through: web) }
+            // What the portal said is kept also where it could not be understood.
+            try RawPages.write(web.pages, to: "\(options.folder)/raw/\(id)")
+            let link: Link
+            switch try resolved.get() {
+            case .data(let address): link = Link(url: address.location, format: address.format)
+            case .page(let dataset, _):
                 entry.dataset = dataset
-                requests = web.pages.count
-                var wanted = ProbeOptions()
-                wanted.link = options.link
-                guard let found = try Self.links(of: dataset, wanted).first else {
-                    throw HarvestError(.notFound, "the page names no image", at: address)
-                }
-                link = found
+                link = try Self.link(request.link ?? options.link, of: dataset)
             }
             let meter = Meter()
             let contents = try await open(Address(link.url), format: link.format, options: options.open, meter: meter)
             entry.probe = Probe(
-                address: address, link: link, contents: contents, cost: meter.cost, portalRequests: requests,
-                dataset: entry.dataset)
-            if options.fetches {
-                var fetch = FetchOptions(folder: "\(options.folder)/\(id)")
-                (fetch.maximumBytes, fetch.adapts, fetch.fallbackBox) = (options.maximumBytes, true, options.crop)
-                entry.outcome = try await self.fetch(address, link, fetch, opened: contents) { tally in
-                    progress(Tally(subject: "\(id)  \(tally.subject)", done: tally.done, total: tally.total))
-                }
+                address: request.address, link: link, contents: contents, cost: meter.cost,
+                portalRequests: web.pages.count, dataset: entry.dataset)
+            guard options.fetches, request.fetches else { return entry }
+            var fetch = FetchOptions(folder: "\(options.folder)/\(id)")
+            fetch.maximumBytes = request.maximumBytes ?? options.maximumBytes
+            (fetch.level, fetch.box, fetch.fallbackBox) = (request.level, request.box, options.crop)
+            fetch.adapts = true
+            let other = try request.fetchedLink.flatMap { name in
+                try entry.dataset.map { try Self.link(name, of: $0) }
             }
-        } catch { entry.error = HarvestError.wrapping(error, at: address) }
+            entry.outcome = try await self.fetch(
+                request.address, other ?? link, fetch, opened: other == nil ? contents : nil
+            ) { tally in
+                progress(Tally(subject: "\(id)  \(tally.subject)", done: tally.done, total: tally.total))
+            }
+        } catch { entry.error = HarvestError.wrapping(error, at: request.address) }
         return entry
+    }
+
+    private static func link(_ name: String?, of dataset: Dataset) throws -> Link {
+        var wanted = ProbeOptions()
+        wanted.link = name
+        guard let link = try links(of: dataset, wanted).first else {
+            throw HarvestError(.notFound, "the page names no image", at: dataset.address)
+        }
+        return link
     }
 
     /// Short names, made different from each other by a number.

@@ -1,3 +1,4 @@
+import Glibc
 @_exported public import HarvestCore
 import HarvestFormats
 import HarvestPortals
@@ -40,9 +41,10 @@ public struct Context: Sendable {
         }
     }()
 
-    /// The portal that publishes a dataset at `address`; `nil` for a bare data address.
+    /// The portal that publishes a dataset at `address`: a page's URL, or an accession (`idr0086`, `EMPIAR-11759`) where
+    /// no file of that name is here. `nil` for a bare data address.
     public func portal(publishing address: String) -> (any Portal)? {
-        guard Address(address).isRemote else { return nil }
+        guard Address(address).isRemote || access(address, F_OK) != 0 else { return nil }
         return portals.first { $0.publishes(address) }
     }
 }

@@ -1,4 +1,5 @@
 public import HarvestCore
+import HarvestPortals
 import Synchronization
 
 extension Context {
@@ -14,6 +15,29 @@ extension Context {
         let counted = CountingWeb(web)
         let dataset = try await portal.describe(address, through: counted)
         return (dataset, counted.pages.count)
+    }
+
+    /// What an address is.
+    enum Resolved: Sendable {
+        /// A portal's page, which took so many requests.
+        case page(Dataset, requests: Int)
+        /// Data, opened as it is.
+        case data(Address)
+    }
+
+    /// Asks the portal that publishes `address`. Where only the rule for any page would, the address may as well be a
+    /// folder of chunks: a page that is none, or links to no data, is taken for data. That costs one request.
+    ///
+    /// - Parameter web: Keeps the pages that were asked for.
+    func resolve(_ address: String, through web: CountingWeb? = nil) async throws -> Resolved {
+        guard let portal = portal(publishing: address) else { return .data(Address(address)) }
+        let web = web ?? CountingWeb(self.web)
+        do {
+            let dataset = try await portal.describe(address, through: web)
+            return .page(dataset, requests: web.pages.count)
+        } catch  where portal is WebPage && !(error is CancellationError) {
+            return .data(Address(address))
+        }
     }
 }
 

@@ -65,13 +65,16 @@ extension Context {
     public func openData(_ address: String, link: String?, _ options: OpenOptions = OpenOptions()) async throws
         -> Contents
     {
-        guard portal(publishing: address) != nil else { return try await open(Address(address), options: options) }
-        var wanted = ProbeOptions()
-        wanted.link = link
-        guard let link = try Self.links(of: try await describe(address), wanted).first else {
-            throw HarvestError(.notFound, "the page names no image", at: address)
+        switch try await resolve(address) {
+        case .data(let address): return try await open(address, options: options)
+        case .page(let dataset, _):
+            var wanted = ProbeOptions()
+            wanted.link = link
+            guard let link = try Self.links(of: dataset, wanted).first else {
+                throw HarvestError(.notFound, "the page names no image", at: address)
+            }
+            return try await open(Address(link.url), format: link.format, options: options)
         }
-        return try await open(Address(link.url), format: link.format, options: options)
     }
 
     /// One thing to digest: what it is called, and its array or why there is none.

@@ -36,14 +36,16 @@ extension Context {
     public func fetch(
         _ address: String, _ options: FetchOptions, progress: @escaping @Sendable (Tally) -> Void = { _ in }
     ) async throws -> [Outcome] {
-        guard portal(publishing: address) != nil else {
-            let bare = Address(address)
+        let dataset: Dataset
+        switch try await resolve(address) {
+        case .page(let found, _): dataset = found
+        case .data(let bare):
             return [try await fetch(address, Link(url: bare.location, format: bare.format), options, progress)]
         }
         var wanted = ProbeOptions()
         (wanted.link, wanted.allLinks) = (options.link, options.allLinks)
         var outcomes: [Outcome] = []
-        for link in try Self.links(of: try await describe(address), wanted) {
+        for link in try Self.links(of: dataset, wanted) {
             outcomes.append(try await fetch(address, link, options, progress))
         }
         return outcomes

@@ -22,8 +22,7 @@ extension Context {
 
     /// One level of what lies at an address: a page's links, or the names in a folder or bucket.
     public func list(_ address: String) async throws -> JSON {
-        if portal(publishing: address) != nil {
-            let dataset = try await describe(address)
+        if case .page(let dataset, _) = try await resolve(address) {
             return [
                 "schema": "harvest.list/1", "address": .string(address), "ok": true,
                 "links": .array(dataset.links.map(\.json)),

@@ -55,14 +55,16 @@ extension Context {
     public func probe(_ address: String, _ options: ProbeOptions = ProbeOptions()) async throws -> [Result<
         Probe, HarvestError
     >] {
-        guard portal(publishing: address) != nil else {
+        let described: (dataset: Dataset, requests: Int)
+        switch try await resolve(address) {
+        case .page(let dataset, let requests): described = (dataset, requests)
+        case .data(let address):
             return [
                 await Self.result {
-                    try await probe(Address(address), link: nil, options, dataset: nil, portalRequests: 0)
+                    try await probe(address, link: nil, options, dataset: nil, portalRequests: 0)
                 }
             ]
         }
-        let described = try await describeCounting(address)
         var probes: [Result<Probe, HarvestError>] = []
         for link in try Self.links(of: described.dataset, options) {
             probes.append(
