@@ -10,7 +10,7 @@ struct Volume: Sendable {
     let row: @Sendable (Int, Int, Int, Range<Int>) -> [UInt8]
 
     static let all: [Volume] =
-        EPFLDocuments.files.map { tiff($0.name, $0.file) } + [pyramid, bucket]
+        EPFLDocuments.files.map { tiff($0.name, $0.file) } + [pyramid, hemibrain, bucket]
 
     /// The rows of `box` (everything, if nil) in C order; `nil` if the box leaves the level.
     func read(level: Int, box: [Range<Int>]?, _ body: ([UInt8]) -> Void) -> Bool {
@@ -44,6 +44,10 @@ struct Volume: Sendable {
             return [UInt8(truncatingIfNeeded: value), UInt8(truncatingIfNeeded: value >> 8)]
         }
     }
+
+    private static let hemibrain = Volume(
+        name: "hemibrain", dataType: "uint8", shapes: Hemibrain.scales.map { $0.size.reversed() }
+    ) { level, z, y, x in Hemibrain.row(level: level, z: z, y: y, x: x) }
 
     private static let bucket = Volume(
         name: "replica-bucket", dataType: "uint8", shapes: [GoogleBucket.shape]

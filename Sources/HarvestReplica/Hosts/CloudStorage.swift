@@ -5,6 +5,8 @@ struct CloudStorage: Host {
         "/replica-bucket/KEY  object",
         "/storage/v1/b/replica-bucket/o?prefix=&delimiter=&pageToken=&maxResults=  listing",
         "/storage/v1/b/replica-bucket/o/KEY[?alt=media]  metadata or content",
+        "/\(Hemibrain.bucket)/\(Hemibrain.folder)/{info,SCALE/SHARD.shard}  the hemibrain, sharded",
+        "/\(Hemibrain.bucket)/v1.0/{segmentation/info,neuroglancer_demo_states/base.json}  beside it",
     ]
 
     private static let interface = "/storage/v1/b/replica-bucket/o"
@@ -21,6 +23,9 @@ struct CloudStorage: Host {
             if request.parameter("alt") == "media" { return object(bucket, key, request) }
             return bucket.entries.first { $0.key == key }.map { json(200, metadata($0, bucket)) }
                 ?? failure(404, request: request)
+        }
+        if path.hasPrefix("/\(Hemibrain.bucket)/") {
+            return hemibrain(String(path.dropFirst(Hemibrain.bucket.count + 2)), request)
         }
         guard path.hasPrefix("/\(bucket.name)/") else { return failure(404, request: request) }
         return object(bucket, String(path.dropFirst(bucket.name.count + 2)), request)
@@ -41,6 +46,16 @@ struct CloudStorage: Host {
                 status, "application/xml; charset=UTF-8",
                 "<?xml version='1.0' encoding='UTF-8'?><Error><Code>\(code ?? "InternalError")</Code>"
                     + "<Message>\(message)</Message></Error>"))
+    }
+
+    /// Objects too large, or too many, to have a checksum.
+    private func hemibrain(_ key: String, _ request: Request) -> Response {
+        guard let found = Hemibrain.object(key) else { return failure(404, request: request) }
+        let tag = Digest.md5Hex(Array("\(key) \(found.body.size)".utf8))
+        return google(
+            .object(
+                found.body, type: found.type, entityTag: "\"\(tag)\"", lastModified: GoogleBucket.shared.lastModified,
+                headers: [("x-goog-generation", Self.generation), ("x-goog-stored-content-encoding", "identity")]))
     }
 
     private func object(_ bucket: GoogleBucket, _ key: String, _ request: Request) -> Response {

@@ -58,7 +58,7 @@ struct Site: Sendable {
     static var portals: [any Host] {
         [
             EPFLPage(), EPFLDocuments(), OpenOrganellePage(), SimpleStorage(), Supabase(), Figshare(),
-            FIBSEMMetadata(), CloudStorage(), TroubleFiles(), OtherFiles(),
+            FIBSEMMetadata(), CloudStorage(), ShortLinks(), ViewerPage(), TroubleFiles(), OtherFiles(),
         ]
     }
 }
