@@ -4,7 +4,9 @@ public import HarvestCore
 public enum Formats {
     public static let all: [any Format] = [
         TIFF(),
+        DigitalMicrograph(),
         Zarr2(),
         Precomputed(),
+        SliceFolder(),
     ]
 }

@@ -91,7 +91,9 @@ extension Context {
         let others = formats.filter { format in !suggested.contains { $0.name == format.name } }
         // An address without an extension is more often a folder of chunks than a file.
         let isFolder = address.isRemote && address.fileExtension.isEmpty
-        return suggested + (isFolder ? others.reversed() : others)
+        let folders = others.filter { $0 is any FolderFormat }
+        let files = others.filter { !($0 is any FolderFormat) }
+        return suggested + (isFolder ? folders + files : files + folders)
     }
 }
 
