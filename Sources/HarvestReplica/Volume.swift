@@ -10,7 +10,7 @@ struct Volume: Sendable {
     let row: @Sendable (Int, Int, Int, Range<Int>) -> [UInt8]
 
     static let all: [Volume] =
-        EPFLDocuments.files.map { tiff($0.name, $0.file) } + [pyramid, hemibrain, bucket]
+        EPFLDocuments.files.map { tiff($0.name, $0.file) } + [idr, empiar, pyramid, hemibrain, bucket]
 
     /// The rows of `box` (everything, if nil) in C order; `nil` if the box leaves the level.
     func read(level: Int, box: [Range<Int>]?, _ body: ([UInt8]) -> Void) -> Bool {
@@ -44,6 +44,14 @@ struct Volume: Sendable {
             return [UInt8(truncatingIfNeeded: value), UInt8(truncatingIfNeeded: value >> 8)]
         }
     }
+
+    private static let idr = Volume(name: "idr", dataType: "uint8", shapes: [[184, 775, 1121]]) { _, z, y, x in
+        Archive.xy.voxels(z: z, y: y, x: x)
+    }
+
+    private static let empiar = Volume(
+        name: "empiar", dataType: "uint8", shapes: [[SliceFile.count, SliceFile.height, SliceFile.width]]
+    ) { _, z, y, x in SliceFile.voxels(z: z, y: y, x: x) }
 
     private static let hemibrain = Volume(
         name: "hemibrain", dataType: "uint8", shapes: Hemibrain.scales.map { $0.size.reversed() }

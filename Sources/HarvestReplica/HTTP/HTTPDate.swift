@@ -9,6 +9,12 @@ enum HTTPDate {
     /// `2024-01-10T12:00:00.000Z`, as S3 and Google write them.
     static func iso(_ seconds: Int64) -> String { format(seconds, "%Y-%m-%dT%H:%M:%S.000Z") }
 
+    /// `2024-01-10 12:00`, as Apache's index pages write them.
+    static func minute(_ seconds: Int64) -> String { format(seconds, "%Y-%m-%d %H:%M") }
+
+    /// `20240110120000`, as FTP writes them (RFC 3659 §2.3).
+    static func compact(_ seconds: Int64) -> String { format(seconds, "%Y%m%d%H%M%S") }
+
     private static func format(_ seconds: Int64, _ pattern: String) -> String {
         var moment = time_t(seconds), parts = tm()
         gmtime_r(&moment, &parts)

@@ -1,7 +1,7 @@
 /// raw.githubusercontent.com: the old static manifests of OpenOrganelle, which never learnt of jrc_mus-nacc-2.
 struct FIBSEMMetadata: Host {
     let names = ["raw.githubusercontent.com"]
-    let routes = [root + "index.json", root + "jrc_hela-2/manifest.json"]
+    let routes = [root + "index.json", root + "jrc_hela-2/manifest.json"] + GitHubPages.pages.keys.sorted()
 
     private static let root = "/janelia-cosem/fibsem-metadata/stable/api/"
 
@@ -9,7 +9,8 @@ struct FIBSEMMetadata: Host {
         switch request.path {
         case Self.root + "index.json": plain(Self.index)
         case Self.root + "jrc_hela-2/manifest.json": plain(Self.manifest)
-        default: failure(404, request: request)
+        default:
+            request.path.flatMap { GitHubPages.pages[$0] }.map { plain($0) } ?? failure(404, request: request)
         }
     }
 

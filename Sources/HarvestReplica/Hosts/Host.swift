@@ -58,7 +58,8 @@ struct Site: Sendable {
     static var portals: [any Host] {
         [
             EPFLPage(), EPFLDocuments(), OpenOrganellePage(), SimpleStorage(), Supabase(), Figshare(),
-            FIBSEMMetadata(), CloudStorage(), ShortLinks(), ViewerPage(), TroubleFiles(), OtherFiles(),
+            FIBSEMMetadata(), CloudStorage(), ShortLinks(), ViewerPage(),
+            ImageDataResource(), ElectronArchive(), ArchiveHost(), TroubleFiles(), OtherFiles(),
         ]
     }
 }
