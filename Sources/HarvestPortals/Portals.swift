@@ -6,6 +6,8 @@ public enum Portals {
     public static let all: [any Portal] = [
         EPFL(),
         OpenOrganelle(),
+        IDR(),
+        EMPIAR(),
         Neuroglancer(),
         WebPage(),
     ]

@@ -22,10 +22,19 @@ public struct HTTPStore: Store {
         try await reader.read(try root.appending(try Key.components(of: key)), range)
     }
 
-    /// Web servers have no listing that could be relied on.
+    /// One level of what the server's own index page of a folder shows.
+    ///
+    /// - Throws: ``HarvestError`` `.unsupported` where the server makes no such page.
+    /// - Complexity: One request.
     public func list(_ prefix: String) async throws -> Listing {
-        throw HarvestError.unsupported(
-            "a web server does not list what it holds", at: address, next: "give the address of the file itself")
+        var folder = try root.appending(try Key.components(of: prefix))
+        if !folder.path.hasSuffix("/") { folder = try WebAddress(folder.text + "/") }
+        let page: Bytes
+        do { page = try await reader.page(folder) } catch let error as HarvestError where error.kind == .denied {
+            throw HarvestError.unsupported(
+                "the web server does not list what it holds", at: address, next: "give the address of the file itself")
+        }
+        return try IndexPage(page, at: folder).listing
     }
 }
 

@@ -1,0 +1,90 @@
+import HarvestCore
+import HarvestMarkup
+
+/// The page that a web server makes of a folder: Apache (table and preformatted), nginx, lighttpd, Python.
+///
+/// What is common to them: a title "Index of …" or "Directory listing for …", a link for each name, and behind it, up to
+/// the next link, a date and a size. Names are taken from links, never from their text, which is cut short. A size with a
+/// unit is rounded; plain digits are exact.
+struct IndexPage {
+    private(set) var listing = Listing()
+
+    /// - Parameter address: Of the folder, with a slash at its end.
+    /// - Throws: ``HarvestError`` `.unsupported` for a page that is no index.
+    init(_ page: Bytes, at address: WebAddress) throws(HarvestError) {
+        let html = try HTMLDocument.parse(bytes: page, at: address.text)
+        let titles = [html.first("title"), html.first("h1")].compactMap { $0?.text.trimmed.lowercased() }
+        guard titles.contains(where: { $0.hasPrefix("index of") || $0.hasPrefix("directory listing for") }) else {
+            throw .unsupported(
+                "the web server does not list what it holds", at: address.text,
+                next: "give the address of the file itself")
+        }
+        var known: Set<String> = []
+        for (href, behind) in Self.links(html) {
+            guard let (name, isFolder) = Self.name(href, in: address), known.insert(name).inserted else { continue }
+            if isFolder {
+                listing.folders.append(name)
+            } else {
+                let size = Self.size(behind)
+                listing.objects.append(
+                    Listing.Entry(
+                        name: name, bytes: size.flatMap { $0.isExact ? $0.bytes : nil },
+                        roundedBytes: size.flatMap { $0.isExact ? nil : $0.bytes }))
+            }
+        }
+    }
+
+    /// Each link with the text that stands between it and the next one.
+    private static func links(_ html: MarkupNode) -> [(href: String, behind: String)] {
+        var found: [(href: String, behind: String)] = []
+        func walk(_ node: MarkupNode) {
+            for item in node.content {
+                switch item {
+                case .text(let text): if !found.isEmpty { found[found.count - 1].behind += text + " " }
+                case .element(let child):
+                    if child.name == "a", let href = child.attributes["href"] {
+                        found.append((href, ""))
+                    } else if !child.isHidden {
+                        walk(child)
+                    }
+                }
+            }
+        }
+        walk(html)
+        return found
+    }
+
+    /// The one component that `href` names directly below the folder; `nil` for the parent, for other places, for links
+    /// to sort by, and for what can be no name.
+    private static func name(_ href: String, in folder: WebAddress) -> (name: String, isFolder: Bool)? {
+        guard !href.hasPrefix("?"), !href.hasPrefix("#"), let target = try? WebAddress(href, relativeTo: folder),
+            target.origin == folder.origin, target.query == nil, target.path.hasPrefix(folder.path)
+        else { return nil }
+        var rest = String(target.path.dropFirst(folder.path.count))
+        let isFolder = rest.hasSuffix("/")
+        if isFolder { rest.removeLast() }
+        let name = rest.percentDecoded
+        guard !name.isEmpty, let parts = try? Key.components(of: name), parts.count == 1 else { return nil }
+        return (name, isFolder)
+    }
+
+    /// The size at the end of a line: `29M`, `1.2K`, `30396032`, `- ` for none.
+    static func size(_ text: String) -> (bytes: Int, isExact: Bool)? {
+        let words = text.split { $0.isWhitespace || $0 == "\u{A0}" }
+        for word in words.reversed() {
+            guard let match = word.wholeMatch(of: /([0-9]{1,18})(?:\.([0-9]{1,3}))?([KMGTPkmgtp])?(?:i?[Bb])?/) else {
+                continue
+            }
+            guard let whole = Double(match.output.1 + "." + (match.output.2 ?? "0")) else { return nil }
+            guard let unit = match.output.3 else {
+                return match.output.2 == nil ? Int(match.output.1).map { ($0, true) } : nil
+            }
+            let power = "kmgtp".firstIndex(of: Character(unit.lowercased())).map {
+                "kmgtp".distance(from: "kmgtp".startIndex, to: $0) + 1
+            }
+            let bytes = (0..<(power ?? 0)).reduce(whole) { value, _ in value * 1024 }
+            return Int(exactly: bytes.rounded()).map { ($0, false) }
+        }
+        return nil
+    }
+}
