@@ -5,7 +5,7 @@ struct CollectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "collect", abstract: "The whole job: describe, probe, fetch what fits, compare; into one folder.",
         discussion: """
-            Writes web_metadata.json, file_metadata.json, records.json, table.md, table.csv, table.json, the raw pages \
+            Writes web_metadata.json, file_metadata.json, records.json, table.md, table.csv, table.json, table.html, acquisition.md, acquisition.csv, report.html, the raw pages \
             and API answers below raw/, and the data of each dataset in a folder of its own.
             Of a dataset larger than --max-bytes the finest level that fits is fetched, else --box, else nothing; \
             which of them is said.
@@ -33,6 +33,7 @@ struct CollectCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where nothing else fits, this box as a .npy file.", valueName: "z0:z1,y0:y1,x0:x1"))
     var box: String?
     @Flag(help: "Fetch nothing.") var probeOnly = false
+    @Flag(help: "Read no voxels for pictures and statistics; the report has tables alone.") var noPictures = false
     @Flag(help: "Prove every page's directory instead of predicting it from the first.") var exact = false
 
     func validate() throws {
@@ -43,7 +44,7 @@ struct CollectCommand: AsyncParsableCommand {
         let context = try common.context
         var options = CollectOptions(folder: into)
         (options.maximumBytes, options.link, options.crop) = (maxBytes.value, link, box)
-        (options.open.isExact, options.fetches) = (exact, !probeOnly)
+        (options.open.isExact, options.fetches, options.makesReport) = (exact, !probeOnly, !noPictures)
         let line = try common.progress
         let all: [CollectRequest]
         do {
@@ -75,6 +76,7 @@ struct CollectCommand: AsyncParsableCommand {
 
     private func show(_ entries: [Collected], _ table: Table) {
         Terminal.print(table.markdown)
+        if !table.acquisition.isEmpty { Terminal.print("\n" + table.acquisition.markdown) }
         common.show(table.records.flatMap { record in record.findings.map { (record.id, $0) } })
         Terminal.print("")
         for entry in entries {
@@ -93,8 +95,6 @@ struct CollectCommand: AsyncParsableCommand {
                 }
             }
         }
-        Terminal.print(
-            "\nAll of it is in \(into)/ (table.md, table.csv, table.json, records.json, web_metadata.json, file_metadata.json, raw/)"
-        )
+        Terminal.print("\nAll of it is in \(into)/; the report: \(into)/report.html")
     }
 }

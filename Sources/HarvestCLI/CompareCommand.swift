@@ -35,6 +35,7 @@ struct CompareCommand: AsyncParsableCommand {
             Terminal.print(
                 format == .csv ? String(table.csv.dropLast(2)) : format == .text ? table.text : table.markdown)
             if format != .csv {
+                if !table.acquisition.isEmpty { Terminal.print("\n" + table.acquisition.markdown) }
                 common.show(table.records.flatMap { record in record.findings.map { (record.id, $0) } })
             }
         }

@@ -12,6 +12,8 @@ public struct CollectOptions: Sendable {
     public var open = OpenOptions()
     /// Describe, probe and compare; fetch nothing.
     public var fetches = true
+    /// Read planes and sampled blocks for the report; without, it has tables alone.
+    public var makesReport = true
 
     public init(folder: String) { self.folder = folder }
 }
@@ -25,6 +27,10 @@ public struct Collected: Sendable {
     public var probe: Probe?
     public var outcome: Outcome?
     public var error: HarvestError?
+    /// Whether what was fetched is another link than what was probed.
+    public var isOtherLink = false
+    /// What is shown of its voxels in the report.
+    var pictures = Pictures()
 
     /// Whether everything that was to be done was done.
     public var isWhole: Bool { error == nil && outcome?.failed.isEmpty != false }
@@ -38,6 +44,11 @@ public struct Collected: Sendable {
                     "round_trips": .int($0.cost.roundTrips), "portal_requests": .int($0.portalRequests),
                 ]
             } ?? .null,
+            "pictures": [
+                "count": .int(pictures.shown.count), "level": .int(pictures.level), "source": .string(pictures.source),
+                "requests": .int(pictures.cost.requests), "bytes": .int(pictures.cost.bytes),
+                "error": pictures.error.map { .string($0.description) } ?? .null,
+            ],
             "plan": JSON(outcome?.plan), "files": JSON(outcome?.files.count), "bytes": JSON(outcome?.bytes),
             "folder": JSON(outcome?.folder), "error": error?.json(address: address) ?? .null,
         ]
@@ -67,7 +78,15 @@ extension Context {
                     ?? Address(request.address).name
             })
         let jobs = zip(requests, ids).map { (request: $0, id: $1) }
-        let entries = await concurrently(jobs) { await collectOne($0.request, $0.id, options, progress) }
+        let entries = await concurrently(jobs) { job in
+            var entry = await collectOne(job.request, job.id, options, progress)
+            if options.makesReport {
+                let (pictures, sample) = await pictures(entry)
+                entry.pictures = pictures
+                entry.probe?.sample = sample
+            }
+            return entry
+        }
         var table = Table(entries.compactMap(\.record))
         table.findings = entries.compactMap { entry in
             entry.error.map { Finding(.error, rule: "address-failed", "\(entry.address): \($0)") }
@@ -103,6 +122,7 @@ extension Context {
             fetch.maximumBytes = request.maximumBytes ?? options.maximumBytes
             (fetch.level, fetch.box, fetch.fallbackBox) = (request.level, request.box, options.crop)
             fetch.adapts = true
+            entry.isOtherLink = request.fetchedLink != nil
             let other = try request.fetchedLink.flatMap { name in
                 try entry.dataset.map { try Self.link(name, of: $0) }
             }
@@ -128,7 +148,8 @@ extension Context {
     private static func ids(_ names: [String]) -> [String] {
         // What `collect` itself writes into its folder is no name for a dataset.
         var taken: Set = [
-            "raw", "table.md", "table.csv", "table.json", "records.json", "web_metadata.json", "file_metadata.json",
+            "raw", "acquisition.md", "acquisition.csv", "report.html", "table.html", "table.md", "table.csv",
+            "table.json", "records.json", "web_metadata.json", "file_metadata.json",
         ]
         return names.map { name in
             let safe = String(name.map { $0.isLetter || $0.isNumber || "._-".contains($0) ? $0 : "_" })
@@ -158,6 +179,11 @@ extension Context {
         ] { try Disk.write(json.pretty + "\n", to: "\(folder)/\(name)") }
         try Disk.write(table.markdown + "\n", to: "\(folder)/table.md")
         try Disk.write(table.csv, to: "\(folder)/table.csv")
+        try Disk.write(table.acquisition.markdown + "\n", to: "\(folder)/acquisition.md")
+        let report = Report(entries: entries, table: table)
+        try Disk.write(report.html, to: "\(folder)/report.html")
+        try Disk.write(report.tablePage, to: "\(folder)/table.html")
+        try Disk.write(table.acquisition.csv, to: "\(folder)/acquisition.csv")
     }
 }
 

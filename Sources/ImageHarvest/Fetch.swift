@@ -78,6 +78,8 @@ extension Context {
             let copy = try await format.copy(part, of: contents, in: store)
             outcome.folder = "\(options.folder)/\(name)"
             outcome.crop = CopiedBox(part, copy)
+            outcome.isFolder = true
+            if case .levels(_, let first) = part { outcome.firstLevel = first }
             if options.isDryRun {
                 outcome.size = try await size(of: copy, atMost: plan.size.bytes, store)
             } else {

@@ -13,6 +13,8 @@ public struct Probe: Sendable {
     public var dataset: Dataset?
     /// What the user knows better than page and file.
     public var stated: Metadata?
+    /// What sampled blocks say, where some were read.
+    public var sample: Sample?
     /// Whether the JSON carries the untouched headers.
     public var showsRaw = false
 
@@ -20,10 +22,10 @@ public struct Probe: Sendable {
     public var record: Record? {
         contents.images.first.map { volume in
             let own = [stated].compactMap { $0 }
-            return dataset.map { Record($0, volume, also: own) }
+            return dataset.map { Record($0, volume, also: own, link: link, sample: sample) }
                 ?? Record(
                     id: Address(address).name, address: address, link: volume.metadata.place,
-                    statements: [volume.metadata] + own)
+                    statements: [volume.metadata] + own, evidence: Evidence(volume, link: link, sample: sample))
         }
     }
 }

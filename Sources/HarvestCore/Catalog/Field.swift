@@ -20,9 +20,16 @@ public struct Field: Sendable {
     public let name: String
     /// The heading people see.
     public let heading: String
-    public init(_ name: String, _ heading: String) {
+    /// The one unit in which values are kept; `nil` for text and plain numbers.
+    public let unit: String?
+    /// How values are shown: in another unit, so many of which make one of ``unit``.
+    public let shownFactor: Double
+
+    public init(_ name: String, _ heading: String, unit: String? = nil, shownFactor: Double = 1) {
         self.name = name
         self.heading = heading
+        self.unit = unit
+        self.shownFactor = shownFactor
     }
 
     /// The columns of the comparison table, in order.
@@ -32,5 +39,19 @@ public struct Field: Sendable {
         Field(Name.translation, "translation (nm)"), Field(Name.origin, "origin"), Field(Name.channels, "channels"),
         Field(Name.chunk, "chunk"), Field(Name.compression, "compression"), Field(Name.bytes, "size (bytes)"),
         Field(Name.licence, "licence"),
+    ]
+
+    /// The rows of the acquisition table, in order, each in one unit.
+    public static let acquisition: [Field] = [
+        Field(Name.beamEnergy, "beam energy (keV)", unit: "keV"),
+        Field(Name.beamCurrent, "beam current (nA)", unit: "nA"),
+        Field(Name.biasVoltage, "bias voltage (V)", unit: "V"),
+        Field(Name.dwellTime, "dwell time (µs)", unit: "s", shownFactor: 1e6),
+        Field(Name.scanRate, "scan rate (MHz)", unit: "MHz"),
+        Field(Name.magnification, "magnification"),
+        Field(Name.workingDistance, "working distance (mm)", unit: "mm"),
+        Field(Name.detector, "detector"), Field(Name.instrument, "microscope"),
+        Field(Name.sliceThickness, "slice thickness (nm)", unit: "nm"),
+        Field(Name.duration, "imaging duration (days)", unit: "days"), Field(Name.date, "date"),
     ]
 }

@@ -26,11 +26,17 @@ public struct Record: Sendable {
     public var title: String?
     public var link: String?
     public var statements: [Metadata]
+    /// What it is judged by besides the statements.
+    public let evidence: Evidence
     public var beliefs: [String: Belief] = [:]
     public var findings: [Finding] = []
 
     /// Weighs `statements` field by field: user over header over sidecar over page over inference.
-    public init(id: String, address: String, title: String? = nil, link: String? = nil, statements: [Metadata]) {
+    public init(
+        id: String, address: String, title: String? = nil, link: String? = nil, statements: [Metadata],
+        evidence: Evidence = Evidence()
+    ) {
+        self.evidence = evidence
         self.id = id
         self.address = address
         self.title = title
@@ -41,7 +47,7 @@ public struct Record: Sendable {
         let axes = ranked.first { isFile($0) && $0.axes != nil }?.axes ?? ["z", "y", "x"]
         let aligned = ranked.map { isFile($0) ? $0 : $0.aligned(to: axes) }
         self.statements = ranked
-        let own = Set(aligned.flatMap { $0.instrument.keys })
+        let own = Set(aligned.flatMap { $0.instrument.keys }).union(Field.acquisition.map(\.name))
         for field in Field.table.map(\.name) + own.sorted() where field != Field.Name.extent {
             beliefs[field] = Self.belief(field, aligned)
         }
@@ -50,10 +56,13 @@ public struct Record: Sendable {
     }
 
     /// A record from what a portal says and what a file's header says, and what others say besides.
-    public init(_ dataset: Dataset, _ volume: Volume, also others: [Metadata] = []) {
+    public init(
+        _ dataset: Dataset, _ volume: Volume, also others: [Metadata] = [], link: Link? = nil, sample: Sample? = nil
+    ) {
         self.init(
-            id: dataset.portal ?? dataset.id, address: dataset.address, title: dataset.title,
-            link: volume.metadata.place, statements: [Metadata(page: dataset), volume.metadata] + others)
+            id: dataset.rowName, address: dataset.address, title: dataset.title, link: volume.metadata.place,
+            statements: [Metadata(page: dataset), volume.metadata] + others,
+            evidence: Evidence(volume, link: link ?? dataset.primaryLink, sample: sample))
         // What the portal's own words contradict is said once.
         findings =
             dataset.findings
@@ -125,7 +134,7 @@ extension Record {
         ]
     }
 
-    private static func json(_ belief: Belief) -> JSON {
+    static func json(_ belief: Belief) -> JSON {
         [
             "value": belief.value, "source": .string(belief.source.rawValue), "where": .string(belief.place),
             "known": .string(belief.known), "approximate": .bool(belief.isApproximate),

@@ -13,11 +13,22 @@ extension Metadata {
             case Field.Name.extent: extent = extent ?? claim.value.array?.map(\.double)
             case Field.Name.translation: translation = translation ?? claim.value.array?.map(\.double)
             case Field.Name.channels: channels = channels ?? claim.value.int
-            default: if instrument[claim.field] == nil { instrument[claim.field] = claim.value }
+            default:
+                if instrument[claim.field] == nil, let value = Self.acquired(claim) { instrument[claim.field] = value }
             }
             if places[claim.field] == nil { places[claim.field] = claim.place }
             if claim.isApproximate { approximate.insert(claim.field) }
         }
+    }
+
+    /// A claim's value in its field's unit; `nil` where its own unit is not one of that kind.
+    private static func acquired(_ claim: Claim) -> JSON? {
+        guard let wanted = Field.acquisition.first(where: { $0.name == claim.field })?.unit else { return claim.value }
+        guard let value = claim.value.double ?? claim.value.string.flatMap(Double.init), value.isFinite else {
+            return nil
+        }
+        guard let unit = claim.unit else { return .double(value) }
+        return Quantity.convert(value, from: unit, to: wanted).map(JSON.double)
     }
 
     /// The value of one column; `nil` where this source does not say it.

@@ -36,11 +36,16 @@ public struct Table: Sendable {
         }
     }
 
+    /// How the datasets were acquired.
+    public var acquisition: AcquisitionTable { AcquisitionTable(records) }
+
     /// GitHub-flavoured Markdown, one row per record, columns padded so that it reads as plain text too.
-    public var markdown: String {
-        let rows = [headings] + records.map(cells)
+    public var markdown: String { Self.markdown([headings] + records.map(cells)) }
+
+    /// A Markdown table of `rows`, the first of them the headings.
+    static func markdown(_ rows: [[String]]) -> String {
         let safe = rows.map { $0.map { $0.displayed().escaping("|", with: "\\") } }
-        let widths = headings.indices.map { column in max(3, safe.map { $0[column].count }.max() ?? 3) }
+        let widths = safe[0].indices.map { column in max(3, safe.map { $0[column].count }.max() ?? 3) }
         func line(_ cells: [String]) -> String {
             "| " + zip(cells, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: " | ")
                 + " |"
@@ -71,7 +76,11 @@ public struct Table: Sendable {
                         return value.string ?? value.compact
                     } + [record.whereFrom]
             }
-        return rows.map { $0.map(Self.quoted).joined(separator: ",") }.joined(separator: "\r\n") + "\r\n"
+        return Self.csv(rows)
+    }
+
+    static func csv(_ rows: [[String]]) -> String {
+        rows.map { $0.map(Self.quoted).joined(separator: ",") }.joined(separator: "\r\n") + "\r\n"
     }
 
     private static func quoted(_ cell: String) -> String {
@@ -83,7 +92,7 @@ public struct Table: Sendable {
     public var json: JSON {
         [
             "schema": "harvest.table/1", "ok": .bool(!findings.contains { $0.rule == "address-failed" }),
-            "rows": .array(records.map(\.json)),
+            "rows": .array(records.map(\.json)), "acquisition": acquisition.json,
             "findings": .array((records.flatMap(\.findings) + findings).map(\.json)),
         ]
     }

@@ -25,6 +25,12 @@ public struct Dataset: Sendable, Hashable {
         self.portal = portal
     }
 
+    /// What its row of a table is called: the portal, where a portal is one collection; else the dataset's own name.
+    public var rowName: String {
+        guard let portal, !["neuroglancer", "page"].contains(portal) else { return id }
+        return portal
+    }
+
     /// The page's main image: the link it marks, else the largest image, else the first one.
     public var primaryLink: Link? {
         if let marked = links.first(where: \.isPrimary) { return marked }

@@ -52,7 +52,7 @@ extension JSON {
     }
 
     /// The shortest text that reads back to the same number; whole numbers without a fraction.
-    static func text(of value: Double) -> String {
+    public static func text(of value: Double) -> String {
         if value.isNaN { return "\"NaN\"" }
         if value.isInfinite { return value < 0 ? "\"-Infinity\"" : "\"Infinity\"" }
         if value == value.rounded(), abs(value) < 0x1p54 {

@@ -85,6 +85,10 @@ public struct Outcome: Sendable {
     /// Whether nothing was to be fetched.
     public var isDryRun = false
     public var crop: CopiedBox?
+    /// Whether the folder holds one volume of many objects, which is opened by the folder's path.
+    public var isFolder = false
+    /// The level of the source that is the finest one of a copy.
+    public var firstLevel = 0
     public var files: [FetchedFile] = []
     public var failed: [(path: String, url: String, error: HarvestError)] = []
     public var cost = Meter.Cost()
