@@ -78,10 +78,12 @@ extension Context {
                     ?? Address(request.address).name
             })
         let jobs = zip(requests, ids).map { (request: $0, id: $1) }
+        let turn = OneAtATime()  // a picture's voxels are held whole, so one dataset's at a time
         let entries = await concurrently(jobs) { job in
             var entry = await collectOne(job.request, job.id, options, progress)
             if options.makesReport {
-                let (pictures, sample) = await pictures(entry)
+                let finished = entry
+                let (pictures, sample) = await turn.run { await self.pictures(finished) }
                 entry.pictures = pictures
                 entry.probe?.sample = sample
             }
@@ -184,6 +186,25 @@ extension Context {
         try Disk.write(report.html, to: "\(folder)/report.html")
         try Disk.write(report.tablePage, to: "\(folder)/table.html")
         try Disk.write(table.acquisition.csv, to: "\(folder)/acquisition.csv")
+    }
+}
+
+/// Runs one piece of work after the other, in the order in which they came.
+private actor OneAtATime {
+    private var last: Task<Void, Never>?
+
+    func run<R: Sendable>(_ body: @escaping @Sendable () async -> R) async -> R {
+        let before = last
+        let task = Task {
+            await before?.value
+            return await body()
+        }
+        last = Task { _ = await task.value }
+        return await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
     }
 }
 

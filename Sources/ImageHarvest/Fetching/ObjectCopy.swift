@@ -1,5 +1,6 @@
 import HarvestCodecs
 import HarvestCore
+import HarvestStores
 
 /// Copies many small objects of a store into a folder, byte for byte.
 struct ObjectCopy: Sendable {
@@ -11,6 +12,9 @@ struct ObjectCopy: Sendable {
 
     /// Objects on their way at one time; the transport's own limits hold besides.
     private static let window = 32
+    /// Files that are too long to be held in memory, on their way at one time, each in so many parts.
+    private static let files = 4
+    private static let parts = 2
 
     private enum Copied: Sendable {
         case file(FetchedFile)
@@ -38,8 +42,9 @@ struct ObjectCopy: Sendable {
                 }
                 progress(files.count + failed.count, bytes)
             }
+            let window = objects.contains { $0.isFile } ? Self.files : Self.window
             for (index, object) in objects.enumerated() {
-                if index >= Self.window { try take(try await group.next()) }
+                if index >= window { try take(try await group.next()) }
                 group.addTask { await copy(object) }
             }
             while let copied = try await group.next() { try take(copied) }
@@ -72,6 +77,15 @@ struct ObjectCopy: Sendable {
             let path = try Key.components(of: object.key).joined(separator: "/")
             if let kept = manifest.kept(path, from: url) { return .file(kept) }
             let file: FetchedFile
+            if object.isFile {
+                let target = "\(folder)/\(path)"
+                if let slash = target.lastIndex(of: "/") { try Disk.makeFolder(String(target[..<slash])) }
+                let bytes = try await Download(connections: Self.parts).fetch(key, of: store, to: target)
+                let sha256 = try await Workers.files.run { try Disk.sha256(target) }
+                file = FetchedFile(path: path, url: url, bytes: bytes, sha256: sha256, state: .fetched)
+                try manifest.add(file)
+                return .file(file)
+            }
             do {
                 let read = try await store.read(key, object.source.range).bytes
                 file = try await Workers.files.run {
@@ -90,6 +104,11 @@ struct ObjectCopy: Sendable {
             return .file(file)
         } catch { return .failure(key: object.key, HarvestError.wrapping(error)) }
     }
+}
+
+extension CopiedObject {
+    /// Whether it is a file of its own, of any length, and no chunk.
+    fileprivate var isFile: Bool { !isOptional && source.range == .whole && unwrap == nil }
 }
 
 extension ByteRange {

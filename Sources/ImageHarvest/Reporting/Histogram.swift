@@ -2,7 +2,7 @@ import HarvestCore
 
 /// How often which value occurs, drawn as bars.
 enum Histogram {
-    private static let width = 340
+    private static let width = 270
     private static let height = 150
 
     static func figure(_ sample: Sample) -> String {

@@ -30,6 +30,10 @@ struct PlaneReader {
     /// A plane is read whole where it meets no more chunks than this, else row by row.
     private static let mostChunks = 600
     private static let mostRows = 96
+    /// A plane whose chunks hold more than this is read row by row.
+    private static let heldBytes = 48 << 20
+    /// What a plane of a local copy may touch.
+    private static let localBytes = 1 << 30
     /// The finest level whose slices are no larger than this is taken.
     private static let side = 1100
 
@@ -74,11 +78,12 @@ struct PlaneReader {
         let step = rowStep(array, box, down)
         var values: [Float] = []
         var rows = 0
-        if step == 1 {
+        if step == 1, down < across ? cost(array, box) <= Self.heldBytes : true {
             values = GreyValues.of(try await BlockReader.read(array, box))
             rows = box.shape[down]
             if down > across { values = Self.transposed(values, rows: box.shape[across], columns: rows) }
         } else {
+            // One row at a time, so that what its chunks hold is let go before the next.
             for row in stride(from: step / 2, to: box.shape[down], by: step) {
                 var line = box
                 line.origin[down] = box.origin[down] + row
@@ -105,17 +110,22 @@ struct PlaneReader {
         return (own ?? (level == 0 ? believed : nil)).map { $0 * Double(box.shape[axis]) }
     }
 
+    /// Bytes of the chunks that a box meets, decoded.
+    private func cost(_ array: any ChunkedArray, _ box: Box) -> Int {
+        guard let count = array.grid.cells(meeting: box).count, let chunk = array.grid.chunk.product else {
+            return Int.max
+        }
+        let (voxels, overflow) = count.multipliedReportingOverflow(by: chunk)
+        let (bytes, more) = voxels.multipliedReportingOverflow(by: array.dataType.size)
+        return overflow || more ? Int.max : bytes
+    }
+
     /// Every how many rows are read, so that chunks and bytes stay within bounds.
     private func rowStep(_ array: any ChunkedArray, _ box: Box, _ down: Int) -> Int {
         let cells = array.grid.cells(meeting: box)
-        guard let count = cells.count, let chunk = array.grid.chunk.product else {
-            return max(1, box.shape[down] / Self.mostRows)
-        }
-        let cost = count.multipliedReportingOverflow(by: chunk).partialValue.multipliedReportingOverflow(
-            by: array.dataType.size
-        ).partialValue
-        let isCheap = !array.store.isRemote && cost <= 1 << 30
-        if isCheap || count <= Self.mostChunks && cost <= Self.budget / 3 { return 1 }
+        let cost = cost(array, box)
+        let isNear = !array.store.isRemote && cost <= Self.localBytes
+        if isNear || cells.count.map({ $0 <= Self.mostChunks }) ?? false && cost <= Self.budget / 3 { return 1 }
         // Rows that share chunks with their neighbours gain nothing by being left out, so whole rows of chunks are.
         let perRow = max(1, cost / max(1, cells.shape[down]))
         let rows = max(1, min(Self.mostRows, Self.budget / 3 / perRow))

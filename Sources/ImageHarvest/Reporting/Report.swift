@@ -163,7 +163,7 @@ struct Report {
     private func figure(_ shown: Pictures.Shown, _ pictures: Pictures, _ entry: Collected) -> String {
         let plane = shown.plane
         // Displayed in a box of this side.
-        let side = 340.0
+        let side = 270.0
         let tall = plane.height ?? Double(plane.rows * plane.rowStep), wide = plane.width ?? Double(plane.columns)
         let scale = side / max(tall, wide, 1e-9)
         let width = max(wide * scale, 12), height = max(tall * scale, 12)
@@ -205,9 +205,9 @@ struct Report {
         .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
         th, td { text-align: left; vertical-align: top; padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); }
         thead th { border-bottom-width: 2px; } tbody th { font-weight: 500; white-space: nowrap; }
-        .figures { display: flex; flex-wrap: wrap; gap: 20px; align-items: flex-end; margin-top: 12px; }
-        figure { margin: 0; max-width: 350px; } figure img { display: block; background: #000; }
-        figcaption, .note, small { font-size: 12.5px; opacity: .85; } .bar { display: flex; align-items: center; gap: 8px; margin: 6px 0 2px; font-size: 12.5px; }
+        .figures { display: flex; flex-wrap: wrap; gap: 20px; align-items: flex-start; margin-top: 12px; }
+        figure { margin: 0; max-width: 275px; } figure img { display: block; background: #000; }
+        figcaption, p.note, small { font-size: 12.5px; opacity: .85; } .bar { display: flex; align-items: center; gap: 8px; margin: 6px 0 2px; font-size: 12.5px; }
         .bar span { display: inline-block; height: 5px; background: currentColor; }
         .contradicted, .warning b { color: var(--warn); } .failed, .error b { color: var(--bad); }
         .findings { padding-left: 20px; margin: 0; } .findings li { margin: 3px 0; }
