@@ -16,9 +16,7 @@ replica_start "$PWD/.build/demo/replica"
 echo "listening on 127.0.0.1${HARVEST_CONNECT_TO##*127.0.0.1}"
 phase "collect"
 rm -rf .build/demo/data
-HARVEST_OPENORGANELLE_KEY=replica-anon-key "$bin/harvest" collect --into .build/demo/data --max-bytes 256MB \
-    https://www.epfl.ch/labs/cvlab/data/data-em/ \
-    https://openorganelle.janelia.org/datasets/jrc_mus-nacc-2
+HARVEST_OPENORGANELLE_KEY=replica-anon-key "$bin/harvest" collect --from Scripts/demo.json --into .build/demo/data
 total
 echo "The addresses were answered by the project's own replica on this machine, not by the portals."
-echo "Folder: $PWD/.build/demo/data"
+echo "Report: $PWD/.build/demo/data/report.html"

@@ -6,8 +6,17 @@ cd "$(dirname "$0")/.."
 phase "build"
 bash Scripts/packages.sh build && swift build $flags --product harvest 2>&1 | tail -n 1
 bin=$(swift build $flags --show-bin-path)
-for address in https://www.epfl.ch/labs/cvlab/data/data-em/ https://openorganelle.janelia.org/datasets/jrc_mus-nacc-2; do
+failed=0
+for address in \
+    "https://idr.openmicroscopy.org/webclient/img_detail/9846137/?dataset=10740" \
+    https://www.ebi.ac.uk/empiar/EMPIAR-11759/ \
+    https://www.epfl.ch/labs/cvlab/data/data-em/ \
+    https://openorganelle.janelia.org/datasets/jrc_mus-nacc-2 \
+    https://tinyurl.com/hemibrain-ng; do
     phase "$address"
-    "$bin/harvest" probe "$address" || echo "    failed with status $?"
+    "$bin/harvest" describe "$address" | head -n 4
+    "$bin/harvest" probe "$address" || { echo "    failed with status $?"; failed=$((failed + 1)); }
 done
+echo "$failed of 5 portals failed"
 total
+[ "$failed" = 0 ]

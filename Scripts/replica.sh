@@ -13,7 +13,7 @@ replica_start() {
         kill -0 $replica_pid 2>/dev/null || { cat "$state/log.txt" >&2; exit 70; }
         sleep 0.05
     done
-    HARVEST_CONNECT_TO=$(sed 's/.*"connect_to":\["\([^"]*\)".*/\1/' "$state/ready.json")
+    HARVEST_CONNECT_TO=$(sed 's/.*"connect_to":\[\([^]]*\)\].*/\1/; s/"//g' "$state/ready.json")
     HARVEST_CA=$state/ca.pem
     export HARVEST_CONNECT_TO HARVEST_CA
 }

@@ -5,17 +5,19 @@ enum HelpText {
         interfaces in their true shape, their files at true size, computed and not stored.
 
         USAGE
-          harvest-replica --state DIR [--https-port 0] [--fault 'HOST/PATH=FAULT[,FAULT…]' …] [--seed 1]
+          harvest-replica --state DIR [--https-port 0] [--ftp-port 0] [--fault 'HOST/PATH=FAULT[,FAULT…]' …] [--seed 1]
           harvest-replica bytes URL [A-B | A- | -N]     the true bytes of an object, to stdout
           harvest-replica voxels DATASET [--level N] [--box z0:z1,y0:y1,x0:x1]
                                                         the true voxels, C order, little-endian, to stdout
           harvest-replica hosts                         what is served
 
         When it listens, it prints one line of JSON, also in DIR/ready.json:
-          {"https":"127.0.0.1:N","ftp":null,"ca":"DIR/ca.pem","connect_to":[":443:127.0.0.1:N"],"pid":123}
+          {"https":"127.0.0.1:N","ftp":"127.0.0.1:M","ca":"DIR/ca.pem","connect_to":[":443:127.0.0.1:N",":21:127.0.0.1:M"],
+           "pid":123}
         Every request is a line of DIR/requests.jsonl, which a later run goes on with. SIGTERM and SIGINT end it with
         status 0 and remove DIR/ready.json.
-        FTP is not served yet: --ftp-port is accepted and "ftp" is null.
+        FTP serves the files of ftp.ebi.ac.uk. Its faults are for the host ftp.ebi.ac.uk:21; a status is the reply's code,
+        rate answers 450, range-ignored refuses REST, and PATH?MLSD is a listing by MLSD.
 
         DATASETS of `voxels`
         \(Volume.all.map { "  \($0.name)  \($0.dataType), levels: \($0.shapes.count), level 0: \($0.shapes[0])" }

@@ -2,7 +2,7 @@
 enum Invocation {
     case help
     case hosts
-    case serve(folder: String, port: UInt16, rules: [FaultRule], seed: UInt64)
+    case serve(folder: String, port: UInt16, ftpPort: UInt16, rules: [FaultRule], seed: UInt64)
     case bytes(url: String, range: ByteRange?)
     case voxels(dataset: String, level: Int, box: [Range<Int>]?)
 
@@ -22,7 +22,7 @@ enum Invocation {
     }
 
     private static func serve(_ words: [String]) throws(Misunderstood) -> Invocation {
-        var folder: String?, port: UInt16 = 0, rules: [FaultRule] = [], seed: UInt64 = 1
+        var folder: String?, port: UInt16 = 0, ftpPort: UInt16 = 0, rules: [FaultRule] = [], seed: UInt64 = 1
         for (name, value) in try options(words) {
             switch name {
             case "--state": folder = value
@@ -30,7 +30,8 @@ enum Invocation {
                 guard let number = UInt16(value) else { throw Misunderstood(text: "\(value) is no port") }
                 port = number
             case "--ftp-port":
-                guard UInt16(value) != nil else { throw Misunderstood(text: "\(value) is no port") }
+                guard let number = UInt16(value) else { throw Misunderstood(text: "\(value) is no port") }
+                ftpPort = number
             case "--fault":
                 do { rules.append(try FaultRule(value)) } catch { throw Misunderstood(text: error.text) }
             case "--seed":
@@ -40,7 +41,7 @@ enum Invocation {
             }
         }
         guard let folder, !folder.isEmpty else { throw Misunderstood(text: "--state DIR is needed; see --help") }
-        return .serve(folder: folder, port: port, rules: rules, seed: seed)
+        return .serve(folder: folder, port: port, ftpPort: ftpPort, rules: rules, seed: seed)
     }
 
     private static func bytes(_ words: [String]) throws(Misunderstood) -> Invocation {

@@ -19,12 +19,12 @@ internal import Glibc
             }
         case .bytes(let url, let range): Truth.writeBytes(url: url, range: range)
         case .voxels(let dataset, let level, let box): Truth.writeVoxels(dataset: dataset, level: level, box: box)
-        case .serve(let folder, let port, let rules, let seed):
-            serve(folder: folder, port: port, plan: FaultPlan(rules: rules, seed: seed))
+        case .serve(let folder, let port, let ftpPort, let rules, let seed):
+            serve(folder: folder, port: port, ftpPort: ftpPort, plan: FaultPlan(rules: rules, seed: seed))
         }
     }
 
-    private static func serve(folder: String, port: UInt16, plan: FaultPlan) {
+    private static func serve(folder: String, port: UInt16, ftpPort: UInt16, plan: FaultPlan) {
         var signals = sigset_t()
         sigemptyset(&signals)
         sigaddset(&signals, SIGTERM)
@@ -53,16 +53,20 @@ internal import Glibc
         guard let server = Server(port: port, tls: tls, site: site, plan: plan, log: log) else {
             fail(71, "port \(port) of 127.0.0.1 cannot be had")
         }
-        let address = "127.0.0.1:\(server.port)"
+        guard let files = FTPServer(port: ftpPort, plan: plan, log: log) else {
+            fail(71, "port \(ftpPort) of 127.0.0.1 cannot be had")
+        }
+        let address = "127.0.0.1:\(server.port)", ftp = "127.0.0.1:\(files.port)"
         let ready =
-            "{\"https\":\"\(address)\",\"ftp\":null,\"ca\":\(JSONText.quoted(certificates.authority)),"
-            + "\"connect_to\":[\":443:\(address)\"],\"pid\":\(getpid())}\n"
+            "{\"https\":\"\(address)\",\"ftp\":\"\(ftp)\",\"ca\":\(JSONText.quoted(certificates.authority)),"
+            + "\"connect_to\":[\":443:\(address)\",\":21:\(ftp)\"],\"pid\":\(getpid())}\n"
         guard writeFile(folder + "/ready.json", ready) else { fail(71, "\(folder)/ready.json cannot be written") }
         Truth.write(Array(ready.utf8))
 
         var signal: Int32 = 0
         sigwait(&signals, &signal)
         server.stop()
+        files.stop()
         unlink(folder + "/ready.json")
         exit(0)
     }

@@ -32,8 +32,46 @@ public struct TransportOptions: Sendable {
         public var unrangedBytes = 16 << 20
         /// All header lines of one answer, in bytes.
         public var headerBytes = 256 << 10
+        /// What single hosts are asked to bear, whatever the scheme; a name covers the hosts below it.
+        public var hosts: [String: HostLimits] = [
+            // The EBI's file servers refuse more than about 4 RETR a second and 16 connections of one visitor.
+            "ebi.ac.uk": HostLimits(connections: 16, retrievesPerSecond: 4)
+        ]
 
         public init() {}
+
+        private func host(_ name: String) -> (name: String, limits: HostLimits)? {
+            hosts.first { name == $0.key || name.hasSuffix("." + $0.key) }.map { ($0.key, $0.value) }
+        }
+
+        /// What counts together: of a limited host all schemes, else each origin for itself.
+        func gate(of origin: WebAddress.Origin) -> WebAddress.Origin {
+            host(origin.host) == nil ? origin : WebAddress.Origin(scheme: "", host: origin.host, port: 0)
+        }
+
+        func requests(at origin: WebAddress.Origin) -> Int {
+            min(concurrentRequests, host(origin.host)?.limits.connections ?? Int.max)
+        }
+
+        /// Requests that may start in a second; FTP servers count retrieves.
+        func rate(at origin: WebAddress.Origin) -> Double? {
+            let own = origin.scheme == "ftp" ? host(origin.host)?.limits.retrievesPerSecond : nil
+            guard let own, let shared = requestsPerSecond else { return own ?? requestsPerSecond }
+            return min(own, shared)
+        }
+    }
+
+    /// What one host is asked to bear.
+    public struct HostLimits: Sendable {
+        /// Connections, over all schemes.
+        public var connections: Int
+        /// FTP retrieves that start in a second; `nil` is no limit.
+        public var retrievesPerSecond: Double?
+
+        public init(connections: Int, retrievesPerSecond: Double? = nil) {
+            self.connections = connections
+            self.retrievesPerSecond = retrievesPerSecond
+        }
     }
 
     /// `HOST:PORT:HOST:PORT` as curl's `--connect-to` takes it; an empty field means any.

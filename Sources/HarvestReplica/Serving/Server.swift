@@ -24,14 +24,7 @@ final class Server: Sendable {
     /// Begins to listen; `nil` if the port is taken. Plain HTTP without `tls`.
     init?(port wanted: UInt16 = 0, tls: TLSContext?, site: Site, plan: FaultPlan, log: RequestLog) {
         signal(SIGPIPE, SIG_IGN)
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard socket >= 0 else { return nil }
-        var yes: Int32 = 1
-        setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-        guard let bound = Self.bindLoopback(socket, wanted), listen(socket, 512) == 0 else {
-            close(socket)
-            return nil
-        }
+        guard let (socket, bound) = LoopbackSocket.listen(wanted) else { return nil }
         port = bound
         listener = socket
         self.tls = tls
@@ -49,20 +42,6 @@ final class Server: Sendable {
         }
         shutdown(listener, Int32(SHUT_RDWR))
         for socket in sockets { shutdown(socket, Int32(SHUT_RDWR)) }
-    }
-
-    private static func bindLoopback(_ socket: Int32, _ port: UInt16) -> UInt16? {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        return withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                guard bind(socket, generic, length) == 0, getsockname(socket, generic, &length) == 0 else { return nil }
-                return UInt16(bigEndian: pointer.pointee.sin_port)
-            }
-        }
     }
 
     private func acceptAll() {

@@ -188,13 +188,22 @@ final class CurlLoop: Sendable {
         for (option, value) in numbers { _ = ccurl_long(handle, option, value) }
         func set(_ option: CURLoption, _ text: String) { _ = text.withCString { ccurl_ptr(handle, option, $0) } }
         set(CURLOPT_URL, transfer.request.address.text)
-        set(CURLOPT_PROTOCOLS_STR, "http,https")
+        set(CURLOPT_PROTOCOLS_STR, transfer.request.ftp == nil ? "http,https" : "ftp")
         set(CURLOPT_USERAGENT, options.userAgent)
         if let file = options.certificateAuthority { set(CURLOPT_CAINFO, file) }
         if let credentials = transfer.request.credentials { set(CURLOPT_USERPWD, credentials.percentDecoded) }
         if transfer.request.decodesBody { set(CURLOPT_ACCEPT_ENCODING, "gzip") }
         _ = ccurl_ptr(handle, CURLOPT_CONNECT_TO, connectTo)
         _ = ccurl_ptr(handle, CURLOPT_ERRORBUFFER, transfer.message)
+        if let ftp = transfer.request.ftp {
+            // One command a file instead of a CWD for every folder; data from nowhere but the server itself.
+            for (option, value) in [
+                (CURLOPT_FTP_FILEMETHOD, Int(CURLFTPMETHOD_NOCWD.rawValue)), (CURLOPT_FTP_SKIP_PASV_IP, 1),
+                (CURLOPT_FILETIME, ftp.listing == nil ? 1 : 0),
+            ] { _ = ccurl_long(handle, option, value) }
+            if let range = ftp.range { set(CURLOPT_RANGE, range) }
+            if let command = ftp.listing { set(CURLOPT_CUSTOMREQUEST, command) }
+        }
         // What is decoded is still asked for plain: `decodesBody` only undoes what a server does unasked.
         let lines = ["Accept-Encoding: identity"] + transfer.request.headers
         transfer.headerList = lines.reduce(nil) { curl_slist_append($0, $1) }

@@ -129,6 +129,38 @@ public final class HTTPClient: Sendable {
         }
     }
 
+    /// Asks an FTP server, again where it says "later" or the connection breaks.
+    ///
+    /// - Parameter isRepeatable: Not where bytes have been handed on already.
+    /// - Returns: The last outcome; what a refusal means is the caller's to say.
+    func ftp(
+        _ address: WebAddress, _ command: FTPCommand, isRepeatable: Bool = true, meter: Meter,
+        plan: @escaping @Sendable (HTTPHead) -> BodyPlan
+    ) async throws -> TransferOutcome {
+        let request = TransferRequest(
+            address: address, credentials: address.credentials, ftp: command, plan: plan)
+        var retries = RetryPolicy(options.retry)
+        while true {
+            let outcome = try await limiter.run(at: address.origin) {
+                try Task.checkCancellation()
+                meter.started()
+                let outcome = await loop.perform(request)
+                meter.ended(bytes: outcome.received)
+                return outcome
+            }
+            if case .cancelled = outcome.failure { throw CancellationError() }
+            let event = FTPAnswer(outcome).event
+            let action = budgets.withLock {
+                retries.record(
+                    event, random: .random(in: 0..<1),
+                    budget: &$0[address.origin, default: RetryBudget(capacity: options.retry.budget)],
+                    now: Monotonic.now)
+            }
+            guard case .retry(let seconds) = action, isRepeatable else { return outcome }
+            try await Task.sleep(for: .seconds(seconds))
+        }
+    }
+
     private func judge(_ attempt: Attempt, _ get: HTTPGet) -> (RetryPolicy.Event, retryAfter: Double?) {
         if let failure = attempt.outcome.failure { return (failure.event, nil) }
         guard let head = attempt.outcome.head else { return (.broke, nil) }

@@ -34,16 +34,18 @@ final class Limiter: Sendable {
     init(_ limits: TransportOptions.Limits) { self.limits = limits }
 
     /// Runs `body` once the origin can bear another request.
-    func run<R: Sendable>(at origin: WebAddress.Origin, _ body: () async throws -> R) async throws -> R {
+    func run<R: Sendable>(at asked: WebAddress.Origin, _ body: () async throws -> R) async throws -> R {
+        let origin = limits.gate(of: asked)
         try await enter(origin)
         defer { leave(origin) }
-        let delay = delay(at: origin)
+        let delay = delay(at: origin, for: asked)
         if delay > 0 { try await Task.sleep(for: .seconds(delay)) }
         return try await body()
     }
 
     /// Lets nothing start at `origin` for `seconds`: it said "later" to one, and means all.
-    func pause(_ origin: WebAddress.Origin, seconds: Double) {
+    func pause(_ asked: WebAddress.Origin, seconds: Double) {
+        let origin = limits.gate(of: asked)
         state.withLock {
             let until = Monotonic.now + seconds
             $0.gates[origin, default: Gate()].nextStart = max(until, $0.gates[origin]?.nextStart ?? 0)
@@ -61,7 +63,7 @@ final class Limiter: Sendable {
                     if state.cancelled.remove(ticket) != nil { return false }
                     var gate = state.gates[origin] ?? Gate()
                     defer { state.gates[origin] = gate }
-                    if gate.running < max(1, limits.concurrentRequests) {
+                    if gate.running < max(1, limits.requests(at: origin)) {
                         gate.running += 1
                         return true
                     }
@@ -95,13 +97,13 @@ final class Limiter: Sendable {
         next?.resume(returning: true)
     }
 
-    private func delay(at origin: WebAddress.Origin) -> Double {
+    private func delay(at origin: WebAddress.Origin, for asked: WebAddress.Origin) -> Double {
         state.withLock { state in
             var gate = state.gates[origin] ?? Gate()
             defer { state.gates[origin] = gate }
             let now = Monotonic.now
             let start = max(now, gate.nextStart)
-            if let rate = limits.requestsPerSecond, rate > 0 { gate.nextStart = start + 1 / rate }
+            if let rate = limits.rate(at: asked), rate > 0 { gate.nextStart = start + 1 / rate }
             return start - now
         }
     }

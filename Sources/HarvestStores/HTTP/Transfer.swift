@@ -25,7 +25,17 @@ struct TransferRequest: Sendable {
     var decodesBody = false
     /// Whether to end before anything is sent where the name turns out to be an address inside.
     var mustBePublic = false
+    /// What is asked of an FTP server; `nil` speaks HTTP.
+    var ftp: FTPCommand?
     var plan: @Sendable (HTTPHead) -> BodyPlan
+}
+
+/// What is asked of an FTP server at an address.
+struct FTPCommand: Sendable {
+    /// `0-99`, `100-`, `-16`; `nil` is the whole file.
+    var range: String?
+    /// `MLSD` or `LIST`; the address is a folder then.
+    var listing: String?
 }
 
 /// How a transfer ended.
@@ -37,6 +47,10 @@ struct TransferOutcome: Sendable {
     /// The numeric address that answered.
     var peer: String?
     var failure: TransferFailure?
+    /// Lines that an FTP server answered, over the whole connection's part in this transfer.
+    var replies: [String] = []
+    /// Seconds since 1970 at which an FTP server says that the file was changed; `nil` if it does not.
+    var modified: Int?
 }
 
 /// A transfer on its way. Belongs to the loop's thread once submitted, but for `isCancelled` (the inbox's).
@@ -51,6 +65,8 @@ final class Transfer: @unchecked Sendable {
     private let headerLimit: Int
     private var parser = HeadParser()
     private var plan = BodyPlan.stop
+    private var replies: [String] = []
+    private var replyBytes = 0
     private var body: BodyBuffer
     private(set) var received = 0
     private(set) var failure: TransferFailure?
@@ -71,6 +87,7 @@ final class Transfer: @unchecked Sendable {
         self.request = request
         self.headerLimit = headerLimit
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+        if request.ftp != nil { plan = request.plan(HTTPHead(status: 200)) }
     }
 
     deinit { message.deallocate() }
@@ -79,6 +96,15 @@ final class Transfer: @unchecked Sendable {
     func takeHeader(_ line: UnsafeRawBufferPointer) -> Bool {
         hasAnswered = true
         lastProgress = Monotonic.now
+        if request.ftp != nil {
+            replyBytes += line.count
+            guard replyBytes <= headerLimit else {
+                failure = .headersTooLong(headerLimit)
+                return false
+            }
+            replies.append(String(decoding: line, as: UTF8.self).trimmed)
+            return true
+        }
         let hadHead = parser.head != nil
         guard parser.take(line, limit: headerLimit) else {
             failure = .headersTooLong(headerLimit)
@@ -140,6 +166,11 @@ final class Transfer: @unchecked Sendable {
         outcome.body = body.take()
         if let handle, let peer = ccurl_info_string(handle, CURLINFO_PRIMARY_IP) {
             outcome.peer = String(cString: peer)
+        }
+        outcome.replies = replies
+        if let handle, request.ftp != nil {
+            let time = Int(ccurl_info_offset(handle, CURLINFO_FILETIME_T))
+            outcome.modified = time > 0 ? time : nil
         }
         return outcome
     }

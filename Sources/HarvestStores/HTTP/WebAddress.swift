@@ -1,7 +1,7 @@
 import CCurl
 public import HarvestCore
 
-/// An `http` or `https` address, taken apart by the same parser that later connects to it.
+/// An `http`, `https` or `ftp` address, taken apart by the same parser that later connects to it.
 public struct WebAddress: Sendable, Hashable {
     /// What a request's secrets belong to, and what a limit counts.
     public struct Origin: Sendable, Hashable {
@@ -47,22 +47,25 @@ public struct WebAddress: Sendable, Hashable {
             return String(cString: out)
         }
         let scheme = (part(CURLUPART_SCHEME) ?? "").lowercased()
-        guard scheme == "http" || scheme == "https", let host = part(CURLUPART_HOST), !host.isEmpty else {
-            throw .invalid("not an http or https address", at: reference.displayed(limit: 300))
+        guard ["http", "https", "ftp"].contains(scheme), let host = part(CURLUPART_HOST), !host.isEmpty else {
+            throw .invalid("not an http, https or ftp address", at: reference.displayed(limit: 300))
         }
         if let user = part(CURLUPART_USER) {
             credentials = part(CURLUPART_PASSWORD).map { "\(user):\($0)" } ?? user
         } else {
             credentials = nil
         }
-        let port = part(CURLUPART_PORT, CURLU_DEFAULT_PORT).flatMap(Int.init) ?? (scheme == "https" ? 443 : 80)
+        let usual = Self.usualPort(scheme)
+        let port = part(CURLUPART_PORT, CURLU_DEFAULT_PORT).flatMap(Int.init) ?? usual
         origin = Origin(scheme: scheme, host: host.lowercased(), port: port)
         path = part(CURLUPART_PATH) ?? "/"
         query = part(CURLUPART_QUERY)
         self.fragment = fragment
-        let isDefault = port == (scheme == "https" ? 443 : 80)
+        let isDefault = port == usual
         text = "\(scheme)://\(origin.host)\(isDefault ? "" : ":\(port)")\(path)\(query.map { "?\($0)" } ?? "")"
     }
+
+    private static func usualPort(_ scheme: String) -> Int { scheme == "https" ? 443 : scheme == "ftp" ? 21 : 80 }
 
     /// The address as a person would copy it, with the fragment, never with the credentials.
     public var display: String { fragment.map { "\(text)#\($0)" } ?? text }

@@ -1,0 +1,187 @@
+public import HarvestCore
+import Synchronization
+
+/// Files of an FTP server, read by range (`REST`), anonymously unless the address names a user.
+///
+/// Passive connections only, and data from the server's own address alone. Every read says the file's size and date
+/// (`SIZE`, `MDTM`); one that differs from the first is a changed file. Nothing is ever followed elsewhere.
+public struct FTPStore: StreamingStore {
+    public let address: String
+    private let root: WebAddress
+    private let client: HTTPClient
+    private let meter: Meter
+    private let first = Seen()
+
+    /// - Throws: `.invalid` if `url` is no `ftp` address.
+    public init(_ url: String, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
+        root = try WebAddress(url)
+        guard root.origin.scheme == "ftp" else { throw .invalid("not an ftp address", at: url.displayed(limit: 300)) }
+        let decoded = root.path.percentDecoded
+        guard !decoded.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
+            throw HarvestError(
+                .denied, "a path with a line end or another control character is a command in disguise", at: root.text)
+        }
+        address = root.display
+        self.client = client
+        self.meter = meter
+    }
+
+    public var isRemote: Bool { true }
+
+    /// - Complexity: One retrieve; a server that cannot start inside a file gives its start up to 16 MiB.
+    public func read(_ key: String, _ range: ByteRange) async throws -> Reply {
+        let address = try root.appending(try Key.components(of: key))
+        guard let text = Self.text(of: range) else {
+            let total = try await read(key, .bytes(0..<1)).total
+            return Reply(bytes: .empty, offset: range.start ?? total ?? 0, total: total)
+        }
+        let limit = client.options.limits.objectBytes
+        let outcome = try await client.ftp(address, FTPCommand(range: text.isEmpty ? nil : text), meter: meter) { _ in
+            .collect(atMost: limit)
+        }
+        let answer = FTPAnswer(outcome)
+        if answer.startsBehindEnd {
+            return Reply(bytes: .empty, offset: range.start ?? answer.size ?? 0, total: answer.size)
+        }
+        if answer.refusesRanges { return try await readFromStart(address, range) }
+        guard outcome.failure == nil else { throw answer.error(at: address.text.displayed(limit: 500)) }
+        try first.check(address, size: answer.size, modified: outcome.modified)
+        let total = answer.size ?? (range == .whole ? outcome.body.count : nil)
+        if let total {
+            let wanted = range.clamped(to: total)
+            guard outcome.body.count == wanted.count else {
+                throw HarvestError(
+                    .unavailable, "\(outcome.body.count) bytes came where \(wanted.count) were asked for",
+                    at: address.text.displayed(limit: 500), next: "try again later")
+            }
+            return Reply(bytes: outcome.body, offset: wanted.lowerBound, total: total)
+        }
+        guard let start = range.start else {
+            throw HarvestError.unsupported("the server does not say how long the file is", at: address.text)
+        }
+        return Reply(bytes: outcome.body, offset: start, total: nil)
+    }
+
+    /// A server that knows no `REST`: small files whole, of longer ones nothing.
+    private func readFromStart(_ address: WebAddress, _ range: ByteRange) async throws -> Reply {
+        let limit = client.options.limits.unrangedBytes
+        let outcome = try await client.ftp(address, FTPCommand(), meter: meter) { _ in .collect(atMost: limit) }
+        if case .tooLong = outcome.failure {
+            throw HarvestError.unsupported(
+                "the server cannot start inside a file (REST), and this one is longer than \(limit) bytes",
+                at: address.text, next: "fetch it whole")
+        }
+        guard outcome.failure == nil else { throw FTPAnswer(outcome).error(at: address.text.displayed(limit: 500)) }
+        let found = range.clamped(to: outcome.body.count)
+        return Reply(
+            bytes: outcome.body.slice(found) ?? .empty, offset: found.lowerBound, total: outcome.body.count)
+    }
+
+    public func stream(
+        _ key: String, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async throws -> Int {
+        let address = try root.appending(try Key.components(of: key))
+        let outcome = try await client.ftp(address, FTPCommand(), isRepeatable: false, meter: meter) { _ in
+            .stream(sink)
+        }
+        let answer = FTPAnswer(outcome)
+        guard outcome.failure == nil else { throw answer.error(at: address.text.displayed(limit: 500)) }
+        guard answer.size.map({ $0 == outcome.received }) ?? true else {
+            throw HarvestError(.unavailable, "the file was cut short", at: address.text.displayed(limit: 500))
+        }
+        return outcome.received
+    }
+
+    /// One level below `prefix`: `MLSD`, or `LIST` where the server knows no better. Names that cannot be keys are left out.
+    ///
+    /// - Complexity: One command, two for an old server.
+    public func list(_ prefix: String) async throws -> Listing {
+        var folder = try root.appending(try Key.components(of: prefix))
+        if !folder.path.hasSuffix("/") { folder = try WebAddress(folder.text + "/") }
+        let limit = client.options.limits.pageBytes
+        for command in ["MLSD", "LIST"] {
+            let outcome = try await client.ftp(folder, FTPCommand(listing: command), meter: meter) { _ in
+                .collect(atMost: limit)
+            }
+            let answer = FTPAnswer(outcome)
+            if outcome.failure != nil, command == "MLSD", answer.isUnknownCommand { continue }
+            guard outcome.failure == nil else { throw answer.error(at: folder.text.displayed(limit: 500)) }
+            return command == "MLSD" ? FTPListing.machine(outcome.body.text) : FTPListing.unix(outcome.body.text)
+        }
+        throw HarvestError.unsupported("the FTP server lists nothing", at: folder.text)
+    }
+
+    /// As curl and `REST` want it: `0-99`, `-16`, empty for all; `nil` for no bytes at all.
+    private static func text(of range: ByteRange) -> String? {
+        switch range {
+        case .whole: return ""
+        case .bytes(let wanted): return wanted.isEmpty ? nil : "\(wanted.lowerBound)-\(wanted.upperBound - 1)"
+        case .tail(let count): return count <= 0 ? nil : "-\(count)"
+        }
+    }
+
+    /// What the first read of each file said of it.
+    private final class Seen: Sendable {
+        private let known = Mutex<[WebAddress: (size: Int?, modified: Int?)]>([:])
+
+        func check(_ address: WebAddress, size: Int?, modified: Int?) throws(HarvestError) {
+            let before = known.withLock { known -> (size: Int?, modified: Int?)? in
+                if let before = known[address] { return before }
+                known[address] = (size, modified)
+                return nil
+            }
+            guard let before else { return }
+            func differs(_ a: Int?, _ b: Int?) -> Bool { a != nil && b != nil && a != b }
+            guard !differs(before.size, size), !differs(before.modified, modified) else {
+                throw HarvestError(
+                    .changed, "the file changed while it was read: its size or date is another one", at: address.text,
+                    next: "run the command again")
+            }
+        }
+    }
+}
+
+/// What FTP servers list.
+enum FTPListing {
+    /// RFC 3659 §7: `type=file;size=1024;modify=…; name`.
+    static func machine(_ text: String) -> Listing {
+        var listing = Listing()
+        for line in text.split(whereSeparator: \.isNewline) {
+            guard let space = line.firstIndex(of: " ") else { continue }
+            var facts: [String: String] = [:]
+            for fact in line[..<space].split(separator: ";") {
+                let parts = fact.split(separator: "=", maxSplits: 1)
+                if parts.count == 2 { facts[parts[0].lowercased()] = String(parts[1]) }
+            }
+            add(
+                String(line[line.index(after: space)...]), facts["type"]?.lowercased(), facts["size"].flatMap(Int.init),
+                &listing)
+        }
+        return listing
+    }
+
+    /// `-rw-r--r-- 1 ftp ftp 1024 Nov 02 2023 name`, as most servers answer LIST.
+    static func unix(_ text: String) -> Listing {
+        var listing = Listing()
+        for line in text.split(whereSeparator: \.isNewline) {
+            guard
+                let match = line.firstMatch(
+                    of: /^([\-dl])\S{9}\S*\s+\d+\s+\S+\s+\S+\s+(\d{1,18})\s+\S+\s+\S+\s+\S+ (.+)$/)
+            else {
+                continue
+            }
+            let kind = match.output.1 == "d" ? "dir" : match.output.1 == "-" ? "file" : "link"
+            add(String(match.output.3), kind, Int(match.output.2), &listing)
+        }
+        return listing
+    }
+
+    private static func add(_ name: String, _ kind: String?, _ size: Int?, _ listing: inout Listing) {
+        guard (try? Key.components(of: name))?.count == 1 else { return }
+        switch kind {
+        case "dir": listing.folders.append(name)
+        case "file": listing.objects.append(Listing.Entry(name: name, bytes: size.flatMap { $0 >= 0 ? $0 : nil }))
+        default: return  // the folder itself, its parent, links
+        }
+    }
+}
