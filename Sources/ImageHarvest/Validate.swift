@@ -64,10 +64,12 @@ extension Context {
             address: address, findings: findings.sorted { $0.severity > $1.severity }, sample: probe.sample)
     }
 
-    /// Statistics over blocks of a volume drawn by `seed`, from its finest level.
-    public func sample(_ volume: Volume, seed: UInt64 = 1, level: Int = 0) async throws -> Sample {
+    /// Statistics over blocks of a volume drawn by `seed`.
+    ///
+    /// - Parameter bytes: A bound on the chunks read; where 64 blocks would take more, fewer are drawn.
+    public func sample(_ volume: Volume, seed: UInt64 = 1, level: Int = 0, atMost bytes: Int = .max) async throws -> Sample {
         var sampler = Sampler(
             try await volume.array(level: level), axes: volume.metadata.axes, level: level, seed: seed)
-        return try await sampler.run()
+        return try await sampler.run(atMost: bytes)
     }
 }

@@ -30,6 +30,13 @@ final class Replica {
         process.waitUntilExit()
     }
 
+    /// Runs harvest against this replica, which stays as long as that takes.
+    func run(_ arguments: [String], _ more: [String: String] = [:]) throws -> Command {
+        try withExtendedLifetime(self) {
+            try Command.run(arguments, environment: environment.merging(more) { $1 })
+        }
+    }
+
     /// What was asked of the replica so far.
     var requests: [[String: Any]] {
         let text = (try? String(contentsOfFile: "\(folder.path)/requests.jsonl", encoding: .utf8)) ?? ""

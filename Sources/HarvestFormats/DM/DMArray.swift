@@ -12,7 +12,7 @@ struct DMArray: ChunkedArray {
     private let offset: Int
 
     /// A cell is as many whole planes, or rows of the last plane, as fit this.
-    private static let cellLimit = 1 << 20
+    private static let cellLimit = 256 << 10
 
     var spatialRank: Int { isColour ? grid.rank - 1 : grid.rank }
 

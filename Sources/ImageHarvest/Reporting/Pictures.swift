@@ -17,6 +17,9 @@ struct Pictures: Sendable {
 }
 
 extension Context {
+    /// What one dataset's pictures and statistics may cost over the network.
+    private static let pictureBytes = 60 << 20
+
     /// The planes through the middle of what a record is about, from a local copy where there is one.
     func pictures(_ entry: Collected) async -> (pictures: Pictures, sample: Sample?) {
         var pictures = Pictures()
@@ -39,12 +42,16 @@ extension Context {
                 pictures.source = "read remotely, by range"
             }
             let believed = entry.record?.beliefs[Field.Name.voxelSize]?.value.array?.map(\.double) ?? []
-            let reader = PlaneReader(volume: volume, voxelSize: believed)
+            var reader = PlaneReader(volume: volume, voxelSize: believed)
             pictures.level = try await reader.fittingLevel()
+            let isRemote = entry.localCopy == nil
+            sample = try await self.sample(
+                volume, level: pictures.level, atMost: isRemote ? Self.pictureBytes * 7 / 8 : .max)
+            // The planes share what the blocks left.
+            reader.budget = max(Self.pictureBytes / 16, Self.pictureBytes - (sample == nil ? 0 : meter.cost.bytes))
             for plane in try await reader.planes(level: pictures.level) {
                 pictures.shown.append(Pictures.Shown(plane: plane, picture: try Picture(plane)))
             }
-            sample = try await self.sample(volume, level: pictures.level)
             pictures.cost = meter.cost
             let first = entry.localCopy?.firstLevel ?? 0
             pictures.level += first

@@ -25,8 +25,9 @@ struct PlaneReader {
     /// z, y, x of the finest level, nm: what is believed, which the header may not say.
     let voxelSize: [Double?]
 
-    /// Bytes that the planes of one dataset may cost, a third for each.
-    static let budget = 64 << 20
+    /// Bytes that the three planes together may cost.
+    var budget = 32 << 20
+
     /// A plane is read whole where it meets no more chunks than this, else row by row.
     private static let mostChunks = 600
     private static let mostRows = 96
@@ -125,10 +126,10 @@ struct PlaneReader {
         let cells = array.grid.cells(meeting: box)
         let cost = cost(array, box)
         let isNear = !array.store.isRemote && cost <= Self.localBytes
-        if isNear || cells.count.map({ $0 <= Self.mostChunks }) ?? false && cost <= Self.budget / 3 { return 1 }
+        if isNear || cells.count.map({ $0 <= Self.mostChunks }) ?? false && cost <= budget / 3 { return 1 }
         // Rows that share chunks with their neighbours gain nothing by being left out, so whole rows of chunks are.
         let perRow = max(1, cost / max(1, cells.shape[down]))
-        let rows = max(1, min(Self.mostRows, Self.budget / 3 / perRow))
+        let rows = max(1, min(Self.mostRows, budget / 3 / perRow))
         return max(1, (box.shape[down] + rows - 1) / rows)
     }
 }

@@ -23,8 +23,16 @@ struct Sampler {
     }
 
     /// - Complexity: The chunks that 64 blocks of at most 64 × 64 × 64 voxels meet, and a few more for blank planes.
-    mutating func run() async throws -> Sample {
-        let boxes = draw()
+    ///
+    /// - Parameter bytes: Chunks that the blocks meet may take so much, decoded; then fewer blocks are drawn, 8 at the least.
+    mutating func run(atMost bytes: Int = .max) async throws -> Sample {
+        var boxes = draw()
+        let cost = boxes.map(cost)
+        let sum = cost.reduce(0) { $0.addingReportingOverflow($1).overflow ? Int.max : $0 + $1 }
+        if sum > bytes, !boxes.isEmpty {
+            let mean = max(1, sum / boxes.count)
+            boxes = Array(boxes.prefix(max(8, bytes / mean)))
+        }
         var counter = VoxelCounter(array.dataType)
         // The value of a plane as far as seen; nil for one that is not constant.
         var planes: [Int: UInt64?] = [:]
@@ -102,6 +110,14 @@ struct Sampler {
             box.shape[axis] = size
         }
         return box
+    }
+
+    /// Bytes of the chunks that a box meets.
+    private func cost(_ box: Box) -> Int {
+        guard let cells = array.grid.cells(meeting: box).count, let chunk = array.grid.chunk.product else { return Int.max }
+        let (voxels, overflow) = cells.multipliedReportingOverflow(by: chunk)
+        let (bytes, more) = voxels.multipliedReportingOverflow(by: array.dataType.size)
+        return overflow || more ? Int.max : bytes
     }
 
     private func read(_ boxes: [Box]) async throws -> [Block] {
