@@ -14,7 +14,7 @@ import Testing
             FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL }
             ?? []
         return try files.filter { $0.pathExtension == "swift" }.flatMap { file in
-            try String(contentsOf: file, encoding: .utf8).matches(of: /struct (\w+): (\w+) \{/)
+            try String(contentsOf: file, encoding: .utf8).matches(of: /struct (\w+): (?:Folder)?(\w+) \{/)
                 .filter { String($0.output.2) == name }.map { String($0.output.1) }
         }
     }

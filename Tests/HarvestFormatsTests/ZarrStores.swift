@@ -36,7 +36,9 @@ final class ZarrMemoryStore: Store {
         defer { meter.ended(bytes: 0) }
         try await Task.sleep(for: .zero)
         let bytes = try found(key)
-        return Reply(bytes: bytes, offset: 0, total: bytes.count)
+        guard case .bytes(let wanted) = range else { return Reply(bytes: bytes, offset: 0, total: bytes.count) }
+        let part = min(wanted.lowerBound, bytes.count)..<min(wanted.upperBound, bytes.count)
+        return Reply(bytes: bytes.slice(part) ?? .empty, offset: part.lowerBound, total: bytes.count)
     }
 
     func map(_ key: String) throws -> Bytes? { isRemote ? nil : try found(key) }
