@@ -11,11 +11,21 @@ struct SourceDesk {
 
     /// A JSON document; `nil`, with a finding, where it cannot be had.
     ///
-    /// - Parameter isOptional: Whether a source that is not there (404) is no finding: the next one is asked.
-    mutating func json(_ what: String, _ url: String, isOptional: Bool = false) async throws -> JSON? {
+    /// - Parameters:
+    ///   - key: A member that the document has in every answer; without it, the interface changed.
+    ///   - isOptional: Whether a source that is not there (404) is only noted: the next one is asked.
+    mutating func json(_ what: String, _ url: String, expecting key: String? = nil, isOptional: Bool = false)
+        async throws -> JSON?
+    {
         guard let page = try await page(what, url, isOptional: isOptional) else { return nil }
-        do { return try JSON(parsing: page.body, at: url) } catch {
-            report(what, error)
+        do {
+            let json = try JSON(parsing: page.body, at: url)
+            if let key, json[key] == nil {
+                throw HarvestError.malformed("the interface changed: expected the member \(key)", at: url)
+            }
+            return json
+        } catch {
+            report(what, HarvestError.wrapping(error))
             return nil
         }
     }
@@ -31,7 +41,12 @@ struct SourceDesk {
             return page
         } catch let error as HarvestError {
             if Task.isCancelled { throw error }
-            if !(isOptional && error.kind == .notFound) { report(what, error) }
+            if isOptional, error.kind == .notFound {
+                findings.append(
+                    Finding(.note, rule: "source-absent", "\(what) is not offered (\(url)); another source was asked"))
+            } else {
+                report(what, error)
+            }
             return nil
         }
     }

@@ -112,7 +112,9 @@ extension PortalConformance {
                 failures.append("a claim says nothing: \(claim.json.compact)")
             }
             if !claim.place.contains("://") { failures.append("the claim \(claim.field) has no place") }
-            if Self.spatial.contains(claim.field), claim.value.doubles?.count != 3 {
+            if Self.spatial.contains(claim.field),
+                claim.value.array.map({ $0.count == 3 && $0.allSatisfy { $0.isNull || $0.double != nil } }) != true
+            {
                 failures.append("the claim \(claim.field) is no list along z,y,x")
             }
             if Self.lengths.contains(claim.field), claim.unit != "nm" {

@@ -67,7 +67,9 @@ extension Context {
     /// Statistics over blocks of a volume drawn by `seed`.
     ///
     /// - Parameter bytes: A bound on the chunks read; where 64 blocks would take more, fewer are drawn.
-    public func sample(_ volume: Volume, seed: UInt64 = 1, level: Int = 0, atMost bytes: Int = .max) async throws -> Sample {
+    public func sample(_ volume: Volume, seed: UInt64 = 1, level: Int = 0, atMost bytes: Int = .max) async throws
+        -> Sample
+    {
         var sampler = Sampler(
             try await volume.array(level: level), axes: volume.metadata.axes, level: level, seed: seed)
         return try await sampler.run(atMost: bytes)

@@ -223,7 +223,9 @@ import Testing
         #expect(meter.cost.requests == 3 && meter.cost.bytes == 300 && meter.cost.roundTrips == 3)
     }
 
-    @Test func `a listing is not to be had`() async throws {
-        await expectError(.unsupported) { try await store(.serving([:])).list("") }
+    @Test func `a page that is no index lists nothing`() async throws {
+        await expectError(.notFound) { try await store(.serving([:])).list("") }
+        let page = FaultServer { _, _ in .init(body: Array("<title>Our data</title><a href=\"a.tif\">a</a>".utf8)) }
+        await expectError(.unsupported, saying: "does not list") { try await store(page).list("") }
     }
 }

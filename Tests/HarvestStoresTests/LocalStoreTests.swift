@@ -113,7 +113,8 @@ final class Folder: Sendable {
         #expect(try stores.open(Address("https://a.org/x.tif")).isRemote)
         #expect(try stores.open(Address("s3://bucket/p/|zarr2:")).address == "s3://bucket/p/")
         #expect(try stores.open(Address("gs://bucket/p")) is GCSStore)
-        #expect { try stores.open(Address("ftp://a.org/x")) } throws: { ($0 as? HarvestError)?.kind == .unsupported }
+        #expect(try stores.open(Address("ftp://a.org/x")) is FTPStore)
+        #expect { try stores.open(Address("rsync://a.org/x")) } throws: { ($0 as? HarvestError)?.kind == .unsupported }
         #expect { try stores.open(Address("s3://b_?/x")) } throws: { ($0 as? HarvestError)?.kind == .invalid }
     }
 }

@@ -139,7 +139,9 @@ import Testing
         #expect(try WebAddress("http://[::1]:80/").text == "http://[::1]/")
     }
 
-    @Test(arguments: ["", "x", "ftp://a/b", "http://", "file:///x", "http://a b/", "http://a:99999/", "http://a\r\nb/"])
+    @Test(arguments: [
+        "", "x", "gopher://a/b", "http://", "file:///x", "http://a b/", "http://a:99999/", "http://a\r\nb/",
+    ])
     func `what is no web address`(text: String) { #expect(throws: HarvestError.self) { try WebAddress(text) } }
 
     @Test func `https never leads to http`() throws {

@@ -65,11 +65,13 @@ import Testing
         let count = read(child.output, &line, line.count)
         let ready = String(decoding: line[..<max(0, count)], as: UTF8.self)
         #expect(readFile(folder + "/ready.json") == ready)
-        let digits = ready.split(separator: "127.0.0.1:")[1].prefix { $0.isNumber }
-        let port = try #require(UInt16(digits))
+        let ports = ready.split(separator: "127.0.0.1:").dropFirst().compactMap { UInt16($0.prefix { $0.isNumber }) }
+        try #require(ports.count == 4)
+        let (port, filePort) = (ports[0], ports[1])
         #expect(
-            ready == "{\"https\":\"127.0.0.1:\(port)\",\"ftp\":null,\"ca\":\"\(folder)/ca.pem\","
-                + "\"connect_to\":[\":443:127.0.0.1:\(port)\"],\"pid\":\(child.process)}\n")
+            ready == "{\"https\":\"127.0.0.1:\(port)\",\"ftp\":\"127.0.0.1:\(filePort)\",\"ca\":\"\(folder)/ca.pem\","
+                + "\"connect_to\":[\":443:127.0.0.1:\(port)\",\":21:127.0.0.1:\(filePort)\"],\"pid\":\(child.process)}\n"
+        )
 
         let client = TestClient(port: port)
         client.startTLS(authority: folder + "/ca.pem", host: "files.replica.test")

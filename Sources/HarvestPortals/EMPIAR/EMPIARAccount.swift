@@ -162,10 +162,21 @@ extension EMPIARAccount {
     private mutating func addLinks(of set: EMPIAREntry.ImageSet, isFirst: Bool) async throws {
         let path = set.directory.split(separator: "/").map { Href.encodedValue(String($0)) }.joined(separator: "/")
         let folder = path.isEmpty ? root : "\(root)\(path)/"
-        let names = try await names(in: folder, directory: set.directory)
         let endings = set.format.flatMap { Self.formats[$0.uppercased()] }
-        let own = names.filter { endings?.contains(Address($0).fileExtension) ?? true }
+        func isOwn(_ name: String) -> Bool { endings?.contains(Address(name).fileExtension) ?? true }
+        let announced = set.images.flatMap { Int(exactly: $0) }
+        let names = try await names(in: folder, directory: set.directory) {
+            $0.count(where: isOwn) >= announced ?? 1
+        }
+        let own = names.filter(isOwn)
         if names.isEmpty { return }
+        // One file may hold all images; several hold one each.
+        if let announced, own.count > 1, own.count != announced {
+            dataset.findings.append(
+                Finding(
+                    .warning, rule: "files-missing", field: Field.Name.shape,
+                    "the entry announces \(announced) images, and \(own.count) files of their format are listed"))
+        }
         let ending = own.first.map { Address($0).fileExtension } ?? ""
         if own.count > 1, Self.sliceFormats.contains(ending) {
             dataset.links.append(
@@ -179,7 +190,7 @@ extension EMPIARAccount {
         }
         let kinds = ["tif": "tiff", "h5": "hdf5", "map": "mrc", "rec": "mrc", "st": "mrc", "mrcs": "mrc"]
         for name in names.prefix(Self.mostLinks) {
-            let isOwn = own.contains(name)
+            let isOwn = isOwn(name)
             let ending = Address(name).fileExtension
             dataset.links.append(
                 Link(
@@ -196,8 +207,11 @@ extension EMPIARAccount {
 
     /// The folder's files. One of the server's machines has listings that miss files, so the page's own tree is asked
     /// where the index gives fewer than the set should have, and both are put together.
-    private mutating func names(in folder: String, directory: String) async throws -> [String] {
+    private mutating func names(in folder: String, directory: String, isEnough: ([String]) -> Bool) async throws
+        -> [String]
+    {
         var found: [String] = []
+        var known: Set<String> = []
         do {
             let page = try await desk.web.page(at: folder).accepted(as: "the folder's index")
             let html = try HTMLDocument.parse(bytes: page.body, at: folder)
@@ -207,18 +221,27 @@ extension EMPIARAccount {
                 else { continue }
                 let rest = url.dropFirst(folder.count)
                 guard let name = Self.decoded(rest), (try? Key.components(of: name))?.count == 1,
-                    !found.contains(name)
+                    known.insert(name).inserted
                 else { continue }
                 found.append(name)
             }
+            if found.isEmpty { desk.report("the folder's index", .malformed("it lists no file", at: folder)) }
         } catch let error as HarvestError {
             if Task.isCancelled { throw error }
             desk.report("the folder's index", error)
         }
-        if found.isEmpty {
+        if !isEnough(found) {
             let tree = "https://www.ebi.ac.uk/empiar/entry/\(number)/dirStruct=full&list=1/-1/"
-            if let json = try await desk.json("the entry's tree of files", tree) {
-                found = Self.files(json, below: directory)
+            if let json = try await desk.json("the entry's tree of files", tree, isOptional: true) {
+                let more = Self.files(json, below: directory).filter { !known.contains($0) }
+                if !found.isEmpty, !more.isEmpty {
+                    dataset.findings.append(
+                        Finding(
+                            .note, rule: "listing-incomplete",
+                            "the folder's index misses \(more.count) files that the entry's own tree lists; both are put together"
+                        ))
+                }
+                found += more
             }
         }
         return found.sorted()

@@ -59,7 +59,7 @@ struct IDRAccount {
             where found.count < Self.mostImages { found += try await images(of: .dataset(child)) }
             return found
         case .well(let id):
-            let json = try await desk.json("the well", "\(Self.base)/api/v0/m/wells/\(id)/")
+            let json = try await desk.json("the well", "\(Self.base)/api/v0/m/wells/\(id)/", expecting: "data")
             return (json?["data"]?["WellSamples"]?.array ?? []).compactMap { $0["Image"]?["@id"]?.int }
         case .plate(let id):
             for child in try await ids("the plate's wells", "/api/v0/m/plates/\(id)/wells/").prefix(4) {
@@ -83,7 +83,7 @@ struct IDRAccount {
     }
 
     private mutating func ids(_ what: String, _ path: String) async throws -> [Int] {
-        let json = try await desk.json(what, Self.base + path)
+        let json = try await desk.json(what, Self.base + path, expecting: "data")
         return (json?["data"]?.array ?? []).compactMap { $0["@id"]?.int }
     }
 
@@ -114,15 +114,22 @@ struct IDRAccount {
 
     private mutating func describe(image id: Int, alone: Bool) async throws {
         let url = "\(Self.base)/api/v0/m/images/\(id)/"
-        if let json = try await desk.json("the image", url) { take(image: json["data"] ?? .null, at: url) }
+        if let json = try await desk.json("the image", url, expecting: "data") {
+            take(image: json["data"] ?? .null, at: url)
+        }
         if dataset.claim(Field.Name.shape) == nil { try await takePixels(of: id) }
         try await addLinks(of: id, isPrimary: true)
         let project = try await project(of: id)
         let annotations = "\(Self.base)/webclient/api/annotations/?type=map&"
-        if let json = try await desk.json("the image's annotations", "\(annotations)image=\(id)") {
+        if let json = try await desk.json(
+            "the image's annotations", "\(annotations)image=\(id)", expecting: "annotations")
+        {
             take(annotations: json, at: "\(annotations)image=\(id)")
         }
-        if let project, let json = try await desk.json("the study's annotations", "\(annotations)project=\(project)") {
+        if let project,
+            let json = try await desk.json(
+                "the study's annotations", "\(annotations)project=\(project)", expecting: "annotations")
+        {
             take(annotations: json, at: "\(annotations)project=\(project)")
         }
         try await takeStudy()
@@ -226,14 +233,21 @@ extension IDRAccount {
     private mutating func addLinks(of id: Int, isPrimary: Bool) async throws {
         var urls: [String] = []
         if let json = try await desk.json(
-            "the download addresses", "\(Self.base)/image/\(id)/download_urls/", isOptional: true)
+            "the download addresses", "\(Self.base)/image/\(id)/download_urls/", expecting: "download_urls",
+            isOptional: true)
         {
             urls = (json["download_urls"]?.strings ?? []).map { Href.normalised(Self.encodedPath($0)) }
         }
         if urls.isEmpty {
             let paths = "\(Self.base)/webgateway/original_file_paths/\(id)/"
-            let clients = try await desk.json("the file's path", paths)?["client"]?.strings ?? []
-            if !clients.isEmpty { urls = try await resolve(clients) }
+            let answer = try await desk.json("the file's path", paths)
+            let clients = answer?["client"]?.strings ?? []
+            if !clients.isEmpty {
+                urls = try await resolve(clients)
+            } else if answer != nil {
+                dataset.findings.append(
+                    Finding(.note, rule: "no-fileset", "the portal knows no file that image \(id) was made from"))
+            }
         }
         if urls.count > 1 || urls.contains(where: { $0.hasSuffix(".pattern") }) {
             dataset.findings.append(
@@ -282,7 +296,9 @@ extension IDRAccount {
                 let row = rows.first(where: { $0.count > new && $0[id] == accession })
             else { continue }
             if row[old].isEmpty {
-                if row.count > outside, let address = Self.external(row[outside]) { found.append(address) }
+                if row.count > outside, let address = Self.external(row[outside]) {
+                    found.append(Href.normalised(Self.encodedPath(address)))
+                }
                 continue
             }
             guard let range = client.firstRange(of: row[old]) else { continue }
@@ -319,7 +335,7 @@ extension IDRAccount {
     /// The project above an image, by either of two ways.
     private mutating func project(of id: Int) async throws -> Int? {
         let url = "\(Self.base)/webclient/api/paths_to_object/?image=\(id)"
-        if let json = try await desk.json("the image's parents", url, isOptional: true) {
+        if let json = try await desk.json("the image's parents", url, expecting: "paths", isOptional: true) {
             for item in json["paths"]?.array?.first?.array ?? [] where item["type"]?.string == "project" {
                 if let project = item["id"]?.int { return project }
             }
@@ -328,7 +344,7 @@ extension IDRAccount {
             return nil
         }
         let projects = "\(Self.base)/api/v0/m/datasets/\(parent)/projects/"
-        let json = try await desk.json("the dataset's projects", projects)
+        let json = try await desk.json("the dataset's projects", projects, expecting: "data")
         return json?["data"]?[0]?["@id"]?.int
     }
 
@@ -381,6 +397,10 @@ extension IDRAccount {
             String($0.output.1)
         }
         let text = IDRStudyText(page.body.text, experiment: experiment)
+        if !text.hasExperiment {
+            let missing = experiment ?? "any experiment"
+            desk.report("the study's text", .malformed("it says nothing of \(missing.displayed(limit: 40))", at: url))
+        }
         if dataset.licence == nil, let licence = text.first("Study License") {
             take("License", licence, at: "\(url)#Study License")
         }

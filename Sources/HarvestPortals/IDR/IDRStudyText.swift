@@ -13,6 +13,8 @@ struct IDRStudyText {
     private var values: [String: String] = [:]
     /// All lines of the experiment, and those before the first one.
     private var prose = ""
+    /// Whether the text has a block for the experiment that was asked for.
+    let hasExperiment: Bool
 
     /// - Parameter experiment: `experimentD`; `nil` takes the whole text for one.
     init(_ text: String, experiment: String?) {
@@ -22,9 +24,11 @@ struct IDRStudyText {
             blocks[blocks.count - 1].append(line)
         }
         let own = blocks.dropFirst().first { block in
-            experiment.map { name in block.contains { $0.contains("IDR Experiment Name") && $0.contains(name) } }
+            experiment.map { name in block.contains { $0.contains(/IDR (Experiment|Screen) Name/) && $0.contains(name) }
+            }
                 ?? true
         }
+        hasExperiment = own != nil
         let lines = blocks[0] + (own ?? [])
         for line in lines {
             let parts = line.split(separator: "\t", omittingEmptySubsequences: true).map { $0.trimmingSpaces() }

@@ -114,7 +114,9 @@ struct Sampler {
 
     /// Bytes of the chunks that a box meets.
     private func cost(_ box: Box) -> Int {
-        guard let cells = array.grid.cells(meeting: box).count, let chunk = array.grid.chunk.product else { return Int.max }
+        guard let cells = array.grid.cells(meeting: box).count, let chunk = array.grid.chunk.product else {
+            return Int.max
+        }
         let (voxels, overflow) = cells.multipliedReportingOverflow(by: chunk)
         let (bytes, more) = voxels.multipliedReportingOverflow(by: array.dataType.size)
         return overflow || more ? Int.max : bytes
