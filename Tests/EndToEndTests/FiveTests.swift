@@ -48,7 +48,8 @@ import Testing
             return (values?[id] as? [String: Any])?["value"]
         }
         #expect(acquired("beam_energy", "empiar") as? Double == 1.9)
-        #expect(acquired("beam_current", "empiar") as? Double == 0.2)  // the page's 200 pA: 0.0 in the file is no record
+        // The page's 200 pA: 0.0 in the file is no record.
+        #expect(acquired("beam_current", "empiar") as? Double == 0.2)
         #expect(acquired("beam_energy", "openorganelle") as? Double == 0.2)
         #expect(acquired("slice_thickness", "empiar") as? Double == 50)
         #expect(acquired("dwell_time", "empiar") as? Double == 5e-7)
