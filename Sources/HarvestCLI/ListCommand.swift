@@ -10,11 +10,16 @@ struct ListCommand: AsyncParsableCommand {
               harvest list formats
               harvest list s3://janelia-cosem-datasets/jrc_mus-nacc-2/
               harvest list https://www.epfl.ch/labs/cvlab/data/data-em/
+              harvest list --exact https://ftp.ebi.ac.uk/empiar/world_availability/11759/data/
+
+            Web servers round the sizes in their listings: ~29 MB. --exact asks for each by a range of one byte.
             """)
 
     @OptionGroup var common: CommonFlags
     @Argument(help: "portals, formats, codecs, stores, or addresses; nothing lists all that is known.") var addresses:
         [String] = []
+
+    @Flag(help: "Ask for sizes that a listing rounds, one small request each.") var exact = false
 
     private static let kinds = ["portals": "portal", "formats": "format", "codecs": "codec", "stores": "store"]
 
@@ -25,7 +30,7 @@ struct ListCommand: AsyncParsableCommand {
             if let kind = Self.kinds[address] {
                 show(context.parts.filter { $0.kind == kind })
             } else {
-                show(try await context.list(address))
+                show(try await context.list(address, exact: exact))
             }
             return true
         }
@@ -48,7 +53,9 @@ struct ListCommand: AsyncParsableCommand {
         if common.json { return Terminal.print(listing.compact) }
         for folder in listing["folders"]?.strings ?? [] { Terminal.print("\(folder.displayed())/") }
         for object in listing["objects"]?.array ?? [] {
-            let size = object["bytes"]?.int.map { "  \(Size.text($0))" } ?? ""
+            let size =
+                object["bytes"]?.int.map { "  \(Size.text($0))" }
+                ?? object["rounded_bytes"]?.int.map { "  ~\(Size.text($0))" } ?? ""
             Terminal.print("\((object["name"]?.string ?? "").displayed())\(size)")
         }
         for link in listing["links"]?.array ?? [] {

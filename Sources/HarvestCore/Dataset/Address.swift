@@ -6,12 +6,11 @@ public struct Address: Sendable, Hashable {
     public let text: String
     /// The URL or path without any format around it.
     public let location: String
-    /// `https`, `http`, `s3`, `gs`, `ftp`, `file`, `memory`.
+    /// `https`, `http`, `s3`, `gs`, `ftp`, `file`, `memory`, or another one, for which there is no store.
     public let scheme: String
     /// The format the address names, in our spelling; `nil` where it must be found out.
     public let format: String?
 
-    private static let schemes: Set = ["https", "http", "s3", "gs", "ftp", "file", "memory"]
     private static let formats = [
         "zarr": "zarr", "zarr2": "zarr2", "zarr3": "zarr3", "n5": "n5", "precomputed": "precomputed",
         "neuroglancer-precomputed": "precomputed", "tiff": "tiff", "tif": "tiff", "dm3": "dm", "dm4": "dm",
@@ -28,10 +27,12 @@ public struct Address: Sendable, Hashable {
         } else if let end = text.firstRange(of: "://")?.lowerBound, let known = Self.formats[text[..<end].lowercased()]
         {
             let rest = String(text[end...].dropFirst(3))  // zarr://s3://…
-            if rest.contains("://") { (location, format) = (rest, known) }
+            if rest.contains("://") || rest.hasPrefix("/") { (location, format) = (rest, known) }
         }
-        if let end = location.firstRange(of: "://")?.lowerBound, Self.schemes.contains(location[..<end].lowercased()) {
-            scheme = location[..<end].lowercased()
+        // RFC 3986 §3.1; a file here whose name looks like that is given as ./name.
+        if let match = location.prefixMatch(of: /([A-Za-z][A-Za-z0-9+.\-]*):\/\//) {
+            let end = match.output.1.endIndex
+            scheme = match.output.1.lowercased()
             if scheme == "file" { location = String(location[end...].dropFirst(3)) }
         } else {
             scheme = "file"

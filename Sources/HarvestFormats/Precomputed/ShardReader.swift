@@ -46,7 +46,7 @@ final class ShardReader: Sendable {
         let missing = wanted.filter { known[$0] == nil }
         if !missing.isEmpty {
             let ranges = try await ranges(of: missing)
-            let read = try await concurrently(Array(ranges)) { place, range in
+            let read = try await ranges.concurrently(atMost: 32) { place, range in
                 (place, try await self.minishard(place, range))
             }
             for (place, minishard) in read { known[place] = minishard }
@@ -73,7 +73,7 @@ final class ShardReader: Sendable {
             guard let index = known[shard] else { return true }
             return index.map { index in !minishards.allSatisfy { index[$0] != nil } } ?? false
         }
-        let read = try await concurrently(Array(missing)) { shard, minishards in
+        let read = try await missing.concurrently(atMost: 32) { shard, minishards in
             (shard, try await self.index(of: shard, minishards))
         }
         state.withLock { state in
@@ -153,20 +153,6 @@ final class ShardReader: Sendable {
 
     private func broken(_ shard: UInt64, _ why: String) -> HarvestError {
         .malformed("a shard is broken: \(why)", at: store.place(key(shard)))
-    }
-
-    private func concurrently<Item: Sendable, R: Sendable>(
-        _ items: [Item], _ body: @escaping @Sendable (Item) async throws -> R
-    ) async throws -> [R] {
-        try await withThrowingTaskGroup(of: R.self) { group in
-            var results: [R] = []
-            for (index, item) in items.enumerated() {
-                if index >= 32, let result = try await group.next() { results.append(result) }
-                group.addTask { try await body(item) }
-            }
-            for try await result in group { results.append(result) }
-            return results
-        }
     }
 }
 

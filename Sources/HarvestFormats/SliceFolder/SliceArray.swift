@@ -48,24 +48,15 @@ struct SliceArray: ChunkedArray {
     func locate(_ cells: [Coordinate]) async throws -> [ChunkLocation?] {
         var bySlice: [Int: [Int]] = [:]
         for (index, cell) in cells.enumerated() { bySlice[cell[0], default: []].append(index) }
-        let found = try await withThrowingTaskGroup(of: (Int, [ChunkLocation?]).self) { group in
-            var found: [Int: [ChunkLocation?]] = [:]
-            for (number, slice) in bySlice.keys.enumerated() {
-                if number >= 16, let (slice, locations) = try await group.next() { found[slice] = locations }
-                let inner = (bySlice[slice] ?? []).map { Self.inner(cells[$0]) }
-                group.addTask {
-                    let array = try await slices.array(names[slice])
-                    return (slice, try await array.locate(inner))
-                }
-            }
-            for try await (slice, locations) in group { found[slice] = locations }
-            return found
+        let found = try await bySlice.concurrently(atMost: 16) { slice, indices in
+            let array = try await slices.array(names[slice])
+            return (indices, try await array.locate(indices.map { Self.inner(cells[$0]) }))
         }
         var locations = [ChunkLocation?](repeating: nil, count: cells.count)
-        for (slice, indices) in bySlice {
-            for (index, location) in zip(indices, found[slice] ?? []) {
+        for (indices, own) in found {
+            for (index, location) in zip(indices, own) {
                 // A slice's own store is rooted at it.
-                locations[index] = location.map { ChunkLocation(key: names[slice], range: $0.range) }
+                locations[index] = location.map { ChunkLocation(key: names[cells[index][0]], range: $0.range) }
             }
         }
         return locations

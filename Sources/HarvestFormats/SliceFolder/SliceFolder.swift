@@ -45,15 +45,10 @@ public struct SliceFolder: FolderFormat {
     }
 
     private func exactSizes(_ names: SliceNames, _ store: any Store) async throws -> [String: Int] {
-        try await withThrowingTaskGroup(of: (String, Int?).self) { group in
-            var sizes: [String: Int] = [:]
-            for (index, entry) in names.slices.filter({ $0.bytes == nil }).enumerated() {
-                if index >= 16, let (name, size) = try await group.next() { sizes[name] = size }
-                group.addTask { (entry.name, try await store.size(of: entry.name)) }
-            }
-            for try await (name, size) in group { sizes[name] = size }
-            return sizes
+        let found = try await names.slices.filter { $0.bytes == nil }.concurrently(atMost: 16) { entry in
+            (entry.name, try await store.size(of: entry.name))
         }
+        return Dictionary(found.compactMap { name, size in size.map { (name, $0) } }) { first, _ in first }
     }
 
     private func volume(

@@ -26,7 +26,7 @@ struct SliceNames {
         let largest = groups.max { ($0.value.count, $1.key) < ($1.value.count, $0.key) }
         guard let largest, largest.value.count >= 2, largest.value.count <= Self.most else { return nil }
         fileExtension = largest.key
-        slices = largest.value.sorted { Self.key($0.name) < Self.key($1.name) }
+        slices = largest.value.map { ($0, Self.key($0.name)) }.sorted { $0.1 < $1.1 }.map(\.0)
         let others = listing.objects.count - slices.count
         if others + listing.folders.count > 0 {
             findings.append(

@@ -94,13 +94,7 @@ extension TIFF {
     }
 
     private static func proveAll(_ pages: TIFFPages) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for index in 1..<pages.count {
-                if index > 16 { try await group.next() }
-                group.addTask { try await pages.prove(index) }
-            }
-            try await group.waitForAll()
-        }
+        _ = try await (1..<pages.count).concurrently(atMost: 16) { try await pages.prove($0) }
     }
 
     private static func pageEntry(_ pages: TIFFPages, _ index: Int) -> ArrayEntry {

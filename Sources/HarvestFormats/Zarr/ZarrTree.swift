@@ -108,15 +108,7 @@ extension ZarrTree {
     }
 
     static func read(_ paths: [String], in store: any Store) async throws -> [ZarrNode] {
-        try await withThrowingTaskGroup(of: ZarrNode.self) { group in
-            var nodes: [ZarrNode] = []
-            for (index, path) in paths.enumerated() {
-                if index >= 16, let node = try await group.next() { nodes.append(node) }
-                group.addTask { try await ZarrNode(reading: path, in: store) }
-            }
-            for try await node in group { nodes.append(node) }
-            return nodes
-        }
+        try await paths.concurrently(atMost: 16) { try await ZarrNode(reading: $0, in: store) }
     }
 
     /// The hierarchy that a consolidated `.zmetadata` describes; what was read itself, `root`, goes before it.
@@ -150,10 +142,8 @@ extension ZarrTree {
             where !paths.contains(dataset.path) && paths.count < Multiscale.limit { paths.append(dataset.path) }
         }
         visited = Set(paths)
-        arrays = try await withThrowingTaskGroup(of: ZarrFound?.self) { group in
-            for path in paths { group.addTask { try await ZarrFound(reading: path, in: store) } }
-            return try await group.reduce(into: []) { if let found = $1 { $0.append(found) } }
-        }
+        arrays = try await paths.concurrently(atMost: 64) { try await ZarrFound(reading: $0, in: store) }
+            .compactMap(\.self)
         arrays.sort { $0.path < $1.path }
     }
 }

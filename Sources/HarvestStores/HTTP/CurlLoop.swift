@@ -20,7 +20,19 @@ final class CurlLoop: Sendable {
     private let sweepInterval: Double
     private let pool = BufferPool()
 
-    private static let initialized: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+    private static let initialized: Bool = {
+        keepTLSAtExit()
+        return curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+    }()
+
+    /// OpenSSL tears itself down when the process calls `exit`, while this thread may still say goodbye to a server,
+    /// and dies of it (OPENSSL_init_crypto(3), `OPENSSL_INIT_NO_ATEXIT`). Curl over another library is left alone.
+    private static func keepTLSAtExit() {
+        typealias Initializer = @convention(c) (UInt64, OpaquePointer?) -> Int32
+        guard let symbol = dlsym(nil, "OPENSSL_init_crypto") else { return }
+        let noAtExit: UInt64 = 0x80000
+        _ = unsafeBitCast(symbol, to: Initializer.self)(noAtExit, nil)
+    }
 
     init(options: TransportOptions) {
         precondition(Self.initialized, "libcurl does not start")
