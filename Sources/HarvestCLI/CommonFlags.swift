@@ -107,15 +107,24 @@ struct ByteCount: ExpressibleByArgument {
     var defaultValueDescription: String { Size.text(value) }
 }
 
-/// Three lengths in nm on the command line: `50,8,8`; one number means a cube.
-struct VoxelSize: ExpressibleByArgument {
+/// Three numbers of z, y, x on the command line, none negative: `50,8,8`; one alone stands for all three.
+struct Triple: ExpressibleByArgument {
     var values: [Double]
     init?(argument: String) {
         let values = argument.split(separator: ",").compactMap { Double($0.trimmingSpaces()) }
-        guard values.count == argument.split(separator: ",").count, values.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+        guard values.count == argument.split(separator: ",").count, values.allSatisfy({ $0 >= 0 && $0.isFinite }) else {
             return nil
         }
         guard values.count == 3 || values.count == 1 else { return nil }
         self.values = values.count == 1 ? [values[0], values[0], values[0]] : values
+    }
+}
+
+/// Three lengths in nm on the command line.
+struct VoxelSize: ExpressibleByArgument {
+    var values: [Double]
+    init?(argument: String) {
+        guard let triple = Triple(argument: argument), triple.values.allSatisfy({ $0 > 0 }) else { return nil }
+        values = triple.values
     }
 }

@@ -38,6 +38,11 @@ struct DescribeCommand: AsyncParsableCommand {
                 "  \(claim.field.displayed()): \(claim.isApproximate ? "≈ " : "")\(Table.text(claim.value))\(unit)   (\(claim.place.displayed(limit: 200)))"
             )
         }
+        if dataset.claim(Field.Name.position) != nil {
+            Terminal.print(
+                "  a crop around that position: harvest fetch '\(dataset.address.displayed(limit: 300))' --size 64,512,512"
+            )
+        }
         for link in dataset.links {
             let size = link.bytes.map { "  \(Size.text($0))" } ?? ""
             Terminal.print(

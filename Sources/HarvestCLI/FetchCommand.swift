@@ -8,13 +8,15 @@ struct FetchCommand: AsyncParsableCommand {
             A file appears under its name only when it is whole; manifest.jsonl names each with its sha256.
             A box of a chunked volume becomes a store of the same format, in a folder of its own: chunks byte for byte, \
             so it grows to the bounds of the chunks it meets; origin and translation say where it was cut from. A box \
-            of a volume that is one file becomes a .npy file.
+            of a volume that is one file becomes a .npy file. --size alone takes the middle of the box from what a \
+            Neuroglancer link shows.
 
             EXAMPLES
               harvest fetch https://www.epfl.ch/labs/cvlab/data/data-em/ --link testing.tif --into data
               harvest fetch https://openorganelle.janelia.org/datasets/jrc_mus-nacc-2 --level 3 --into data
               harvest fetch s3://bucket/em.zarr --into data --dry-run
               harvest fetch s3://bucket/em.zarr --level 1 --box 0:64,512:1024,512:1024 --into data
+              harvest fetch https://tinyurl.com/hemibrain-ng --size 64,512,512 --into data
             """)
 
     @OptionGroup var common: CommonFlags
@@ -25,11 +27,20 @@ struct FetchCommand: AsyncParsableCommand {
     @Option(help: "Of a volume with levels: this one and the coarser ones; 0 is the finest.") var level: Int?
     @Option(help: ArgumentHelp("Only this box of the level (of 0 without --level).", valueName: "z0:z1,y0:y1,x0:x1"))
     var box: String?
+    @Option(help: ArgumentHelp("A box of so many voxels around the position that the link shows.", valueName: "z,y,x"))
+    var size: Triple?
+    @Option(help: ArgumentHelp("The middle of that box instead, in voxels of the level.", valueName: "z,y,x"))
+    var centre: Triple?
     @Option(help: "Refuse to fetch more than this, before anything starts.") var maxBytes: ByteCount?
     @Flag(help: "Say what would be fetched, and fetch nothing.") var dryRun = false
 
     func validate() throws {
         if let level, level < 0 { throw ValidationError("--level counts from 0") }
+        if box != nil, size != nil { throw ValidationError("--box and --size exclude each other") }
+        if centre != nil, size == nil { throw ValidationError("--centre is the middle of a box: name its --size") }
+        if let size, !size.values.allSatisfy({ $0 >= 1 && $0 == $0.rounded() && $0 < 1e9 }) {
+            throw ValidationError("--size counts voxels: three whole numbers of at least 1")
+        }
         if link != nil, allLinks { throw ValidationError("--link and --all-links exclude each other") }
     }
 
@@ -38,6 +49,9 @@ struct FetchCommand: AsyncParsableCommand {
         var options = FetchOptions(folder: into)
         (options.link, options.allLinks, options.level, options.box) = (link, allLinks, level, box)
         (options.maximumBytes, options.isDryRun) = (maxBytes?.value, dryRun)
+        options.around = size.map { size in
+            Surroundings(size: size.values.map { Int($0) }, centre: centre.map { .voxel($0.values) } ?? .shown)
+        }
         let line = try common.progress
         try await common.forEach(addresses) { address in
             let outcomes = try await context.fetch(address, options) { line.show($0) }

@@ -19,12 +19,17 @@ public struct FetchOptions: Sendable {
     /// Only this box of `level`, `z0:z1,y0:y1,x0:x1`: a store of the same format, grown to chunk bounds; of a volume
     /// that is one file, a NumPy file of just the box.
     public var box: String?
-    /// The same, where nothing else fits.
+    /// The same by its size and its middle.
+    public var around: Surroundings?
+    /// A box that is taken where nothing else fits.
     public var fallbackBox: String?
     /// Say what would be done, and do nothing.
     public var isDryRun = false
 
     public init(folder: String) { self.folder = folder }
+
+    /// Whether a box is asked for.
+    var isPart: Bool { box != nil || around != nil }
 }
 
 extension Context {
@@ -37,11 +42,14 @@ extension Context {
         _ address: String, _ options: FetchOptions, progress: @escaping @Sendable (Tally) -> Void = { _ in }
     ) async throws -> [Outcome] {
         let dataset: Dataset
+        var options = options
         switch try await resolve(address) {
         case .page(let found, _): dataset = found
         case .data(let bare):
+            options.around = try options.around?.located(in: nil, address)
             return [try await fetch(address, Link(url: bare.location, format: bare.format), options, progress)]
         }
+        options.around = try options.around?.located(in: dataset, address)
         var wanted = ProbeOptions()
         (wanted.link, wanted.allLinks) = (options.link, options.allLinks)
         var outcomes: [Outcome] = []
@@ -130,7 +138,7 @@ extension Context {
                 options)
         } catch let error as HarvestError where error.kind == .unsupported {
             let isFolder = ["", "zarr", "n5", "precomputed"].contains(source.fileExtension)
-            guard !isFolder, options.level == nil, options.box == nil, options.maximumBytes == nil else { throw error }
+            guard !isFolder, options.level == nil, !options.isPart, options.maximumBytes == nil else { throw error }
             return try FetchPlan(wholeFile: source)
         }
     }

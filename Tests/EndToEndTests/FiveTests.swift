@@ -178,6 +178,29 @@ import Testing
         #expect(try Data(contentsOf: URL(fileURLWithPath: out)) == truth)
     }
 
+    @Test func `a size alone lies around the position that the link shows`() throws {
+        let folder = try Folder()
+        let replica = try Replica()
+        // The link's position is 10100.5, 11200, 12300 in x, y, z and voxels of 8 nm; level 3 has 64 nm.
+        for (level, box) in [("0", "12268:12332,11168:11232,10068:10132"), ("3", "1505:1569,1368:1432,1230:1294")] {
+            let run = try replica.run([
+                "fetch", Self.hemibrain, "--size", "64", "--level", level, "--into", folder.path, "--dry-run", "--json",
+            ])
+            #expect(run.status == 0, "\(run.errors)")
+            #expect((run.json["crop"] as? [String: Any])?["asked"] as? String == box)
+        }
+        let edge = try replica.run([
+            "fetch", Self.tiff, "--size", "9,9,9", "--centre", "183,0,1120", "--into", folder.path, "--json",
+        ])
+        #expect(edge.status == 0, "\(edge.errors)")
+        let name = (edge.json["files"] as? [[String: Any]])?.first?["path"] as? String
+        #expect(name?.hasSuffix("_L0_z175-184_y0-9_x1112-1121.npy") == true)
+        for arguments in [["--size", "9", "--centre", "184,0,0"], ["--size", "9"]] {
+            let run = try replica.run(["fetch", Self.tiff, "--into", folder.path] + arguments)
+            #expect(run.status == 64 && run.errors.contains("--centre") || run.errors.contains("outside"))
+        }
+    }
+
     @Test func `every alias and form of an address leads to its dataset`() throws {
         let replica = try Replica()
         for address in [

@@ -13,8 +13,10 @@ public struct Field: Sendable {
         public static let contrastWindow = "contrast_window", workingDistance = "working_distance"
         public static let detector = "detector", magnification = "magnification"
         public static let sliceThickness = "slice_thickness"
-        /// Where a viewer looks: z, y, x in voxels of the finest level; may have fractions.
+        /// Where a viewer looks: z, y, x in voxels of ``viewerVoxelSize``; may have fractions.
         public static let position = "position"
+        /// The viewer's own unit of length, nm along z, y, x.
+        public static let viewerVoxelSize = "viewer_voxel_size"
     }
 
     public let name: String

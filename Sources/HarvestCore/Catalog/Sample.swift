@@ -42,6 +42,10 @@ public struct Evidence: Sendable {
         public var shape: [Int]?
         public var voxelSize: [Double?]?
         public var translation: [Double?]?
+
+        public init(shape: [Int]? = nil, voxelSize: [Double?]? = nil, translation: [Double?]? = nil) {
+            (self.shape, self.voxelSize, self.translation) = (shape, voxelSize, translation)
+        }
     }
 
     public var levels: [LevelFacts] = []

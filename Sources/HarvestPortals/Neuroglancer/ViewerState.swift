@@ -67,7 +67,7 @@ struct ViewerState {
         if lengths.count == 3 {
             dataset.claims.append(
                 Claim(
-                    "viewer_voxel_size", .numbers(lengths), unit: "nm", at: "\(place)#dimensions",
+                    Field.Name.viewerVoxelSize, .numbers(lengths), unit: "nm", at: "\(place)#dimensions",
                     published: state["dimensions"]?.compact))
         }
         guard let position else { return }

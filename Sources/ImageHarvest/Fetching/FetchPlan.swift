@@ -34,8 +34,8 @@ struct FetchPlan {
             throw HarvestError(.notFound, "the address holds no image to fetch", at: source.text)
         }
         let name = try Self.fileName(source)
-        if let text = options.box {
-            self = try Self.box(text, contents, volume, source, isFolder: isFolder, name, options, why: nil)
+        if options.isPart {
+            self = try Self.box(options.box, contents, volume, source, isFolder: isFolder, name, options, why: nil)
             return
         }
         let refused: String
@@ -106,7 +106,7 @@ struct FetchPlan {
     }
 
     private static func box(
-        _ text: String, _ contents: Contents, _ volume: Volume, _ source: Address, isFolder: Bool, _ name: String,
+        _ text: String?, _ contents: Contents, _ volume: Volume, _ source: Address, isFolder: Bool, _ name: String,
         _ options: FetchOptions, why: String?
     ) throws -> FetchPlan {
         let level = options.level ?? 0
@@ -114,7 +114,15 @@ struct FetchPlan {
         guard let shape = shape(volume, level) else {
             throw HarvestError.invalid("the shape of level \(level) is unknown, so a box in it is too", at: source.text)
         }
-        let box = try volume.box(text, in: shape)
+        let box: Box
+        if let text {
+            box = try volume.box(text, in: shape)
+        } else if let around = options.around {
+            let spatial = try volume.spatialShape(of: shape)
+            box = try volume.expand(try around.box(in: spatial, volume.levels[level], of: volume), to: shape)
+        } else {
+            box = Box(shape: shape)
+        }
         let chunk = isFolder && volume.metadata.chunk?.count == box.rank ? volume.metadata.chunk : nil
         // Without the level's own grid: the finest level's chunks, which all levels of a pyramid share as a rule.
         let grown = try chunk.map { try Grid(shape: shape, chunk: $0).grown(box) } ?? box
