@@ -51,6 +51,9 @@ let package = Package(
             name: "HarvestFormatsTests",
             dependencies: ["HarvestFormats", "HarvestStores", "HarvestTesting", "HarvestCore", "HarvestCodecs"],
             exclude: ["Fixtures"]),
+        .testTarget(
+            name: "ImageHarvestTests",
+            dependencies: ["ImageHarvest", "HarvestCore", "HarvestFormats", "HarvestStores"]),
         .testTarget(name: "ReplicaTests", dependencies: ["HarvestReplica"]),
         .testTarget(name: "EndToEndTests", dependencies: ["ImageHarvest", "HarvestTesting"]),
     ],

@@ -3,8 +3,9 @@
 
     corpus_scope.py --harvest .build/release/harvest --corpus .build/corpus --judge PATH/check_corpus.py [--show N]
 
-Promised: all `ok` rows of DM3 and DM4; those of precomputed volumes that are raw or JPEG, sharded or not; `ok` rows of TIFF whose pages are all uncompressed or Deflate with samples of 8 to 64 bits (complex: 128),
-and of Zarr v2 whose arrays use no filter and no codec but zlib, gzip, zstd and blosc. At least 98 % of them must pass.
+Promised: all `ok` rows of DM3 and DM4 and of OME-NGFF attributes; those of precomputed volumes that are raw or JPEG,
+sharded or not; of TIFF whose pages are all uncompressed or Deflate with samples of 8 to 64 bits (complex: 128); of Zarr
+v2 whose arrays use no filter and no codec but zlib, gzip, zstd and blosc. At least 98 % of them must pass.
 All rows `error` and `mixed` of these formats must end in a typed error or one reader's voxels: every one of them.
 Exit status 1 where either does not hold.
 """
@@ -55,7 +56,7 @@ def promised(entry):
         pages = entry["readers"].get("tifffile", {}).get("pages") or []
         return bool(pages) and all(
             p.get("compression_code") in (1, 8, 32946) and p.get("bits_per_sample") in (8, 16, 32, 64, 128) for p in pages)
-    if entry["format"] == "dm":
+    if entry["format"] in ("dm", "ngff_json"):
         return True
     if entry["format"] == "precomputed":
         features = set(filter(None, (entry.get("features") or "").split(",")))
@@ -76,7 +77,7 @@ def main():
     p.add_argument("--corpus", required=True)
     p.add_argument("--judge", required=True)
     p.add_argument("--show", type=int, default=40)
-    p.add_argument("--formats", default="tiff,zarr,dm,precomputed")
+    p.add_argument("--formats", default="tiff,zarr,dm,precomputed,ngff_json")
     o = p.parse_args()
     spec = importlib.util.spec_from_file_location("judge", o.judge)
     judge = importlib.util.module_from_spec(spec)

@@ -96,7 +96,9 @@ import Testing
         #expect(try listing(page).objects.map(\.name) == ["a.tif"])
     }
 
-    @Test(arguments: ["<p>", "<title>Our data</title><a href=\"a.tif\">a</a>", "{}", "\0\u{1}", "<h1>404 Not Found</h1>"])
+    @Test(arguments: [
+        "<p>", "<title>Our data</title><a href=\"a.tif\">a</a>", "{}", "\0\u{1}", "<h1>404 Not Found</h1>",
+    ])
     func `another page is no index`(page: String) {
         #expect { try listing(page) } throws: { ($0 as? HarvestError)?.kind == .unsupported }
     }

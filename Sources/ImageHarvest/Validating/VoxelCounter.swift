@@ -104,9 +104,7 @@ struct VoxelCounter {
         if type.size == 1 {
             let offset = type == .int8 ? 128 : 0
             let first = Int(low) + offset, last = Int(high) + offset
-            let span = max(1, last - first + 1)
             bins = Array(exact[first...last])
-            if span < 1 { bins = [] }
         } else {
             let width = (high - low) / Double(Self.bins)
             for value in values {
