@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """Starts harvest-replica and compares what other people's readers make of its bytes with replica_truth.
 
-    pip install numpy tifffile zarr==3.1.6 tensorstore
+    pip install -r Scripts/requirements.txt
     python3 Scripts/check_replica.py [--binary .build/release/harvest-replica] [--boxes 200] [--seed 1]
 
 tifffile reads EPFL's files through range requests over TLS; zarr-python and tensorstore read the pyramid's chunks as
-they came over TLS. Everything is compared exactly. Prints the number of comparisons; status 1 at the first
+they came over TLS. tifffile reads IDR's TIFF, rosettasciio two of EMPIAR's DM3 files, tensorstore and cloud-volume the
+hemibrain's sharded JPEG chunks by range requests; these three are held against what `voxels` prints. ftplib lists and
+reads what FTP serves. Everything is compared exactly. Prints the number of comparisons; status 1 at the first
 difference.
 """
 import argparse
+import ftplib
 import http.client
+import http.server
 import io
 import json
 import pathlib
@@ -20,6 +24,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -27,12 +32,44 @@ import numpy as np
 import tensorstore
 import tifffile
 import zarr
+from cloudvolume import CloudVolume
+from rsciio import digitalmicrograph
 
 import replica_truth as truth
 
 EPFL = "https://documents.epfl.ch/groups/c/cv/cvlab-unit/www/data/%20ElectronMicroscopy_Hippocampus/"
 BUCKET = "https://janelia-cosem-datasets.s3.amazonaws.com/"
 IMAGE = "jrc_mus-nacc-2/jrc_mus-nacc-2.zarr/recon-2/em/fibsem-int16/"
+ARCHIVE = "https://ftp.ebi.ac.uk"
+IDR = (ARCHIVE + "/pub/databases/IDR/idr0086-miron-micrographs/20200610-ftp/experimentD/Miron_FIB-SEM/"
+       "Miron_FIB-SEM_processed/Figure_S3B_FIB-SEM_U2OS_20x20x20nm_xy.tif")
+SLICES = "/empiar/world_availability/11759/data"
+HEMIBRAIN = "storage.googleapis.com/neuroglancer-janelia-flyem-hemibrain/emdata/clahe_yz/jpeg"
+SHAPES = {"idr": (184, 775, 1121), "empiar": (16, 5500, 5496), "hemibrain": (41394, 39725, 34427)}
+
+
+def slice_url(z):
+    return f"{ARCHIVE}{SLICES}/F57-8_test1_3VBSED_slice_{z:04}.dm3"
+
+
+def voxels(binary, name, box, level=0, dtype="u1"):
+    """What harvest-replica says is in a box."""
+    command = [binary, "voxels", name, "--level", str(level), "--box", ",".join(f"{a}:{b}" for a, b in box)]
+    return np.frombuffer(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout, dtype).reshape(
+        [b - a for a, b in box])
+
+
+def true_bytes(binary, url, *part):
+    return subprocess.run([binary, "bytes", url, *part], stdout=subprocess.PIPE, check=True).stdout
+
+
+def random_box(dice, shape, largest):
+    box = []
+    for length, most in zip(shape, largest):
+        size = dice.randint(1, min(length, most))
+        start = dice.randint(0, length - size)
+        box.append((start, start + size))
+    return box
 
 
 class Tally:
@@ -72,6 +109,28 @@ class Client:
         if answer.status not in (200, 206):
             raise FileNotFoundError(f"{url}: {answer.status}")
         return body, answer
+
+
+class Bridge(http.server.BaseHTTPRequestHandler):
+    """/HOST/PATH over plain HTTP, for readers that cannot be told where the replica listens."""
+
+    def do_GET(self):
+        part = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"] or "")
+        try:
+            body, answer = Client(self.server.ready).get("https:/" + self.path, *(part.groups() if part else ()))
+        except FileNotFoundError:
+            self.send_error(404)
+            return
+        self.send_response(answer.status)
+        for name in ("Content-Range", "ETag"):
+            if name in answer.headers:
+                self.send_header(name, answer.headers[name])
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
 
 
 class RemoteFile(io.RawIOBase):
@@ -207,19 +266,114 @@ def check_google(client, tally, folder):
     tally.same("zarr-python, Google's bucket", array[:], truth.bucket(*((0, n) for n in truth.BUCKET_SHAPE)))
 
 
+def check_idr(binary, client, tally, dice, folder):
+    path = folder / "idr.tif"
+    path.write_bytes(client.get(IDR)[0])
+    tally.same("bytes of IDR's TIFF", np.memmap(path), np.frombuffer(true_bytes(binary, IDR), np.uint8))
+    with tifffile.TiffFile(path) as tiff:
+        series, = tiff.series
+        assert len(tiff.pages) == 184 and series.kind == "imagej" and series.axes == "ZYX"
+        assert series.shape == SHAPES["idr"] and series.dtype == np.uint8
+        facts = tiff.imagej_metadata
+        assert (facts["slices"], facts["spacing"], facts["unit"]) == (184, 0.02, r"\u00B5m"), facts
+        for name in ("XResolution", "YResolution"):
+            assert tiff.pages[0].tags[name].value == (50_000_000, 1_000_000)
+        whole = series.asarray()
+        for number in (0, 183, dice.randrange(184)):
+            tally.same("tifffile page of IDR's TIFF", tiff.pages[number].asarray(), whole[number])
+    for box in [[(0, 184), (700, 775), (1100, 1121)]] + [random_box(dice, whole.shape, (20, 300, 400)) for _ in range(6)]:
+        tally.same("tifffile box of IDR's TIFF", whole[tuple(slice(*b) for b in box)], voxels(binary, "idr", box))
+
+
+def check_empiar(binary, client, tally, dice, folder):
+    for z in (0, dice.randrange(1, 16)):
+        path = folder / f"{z}.dm3"
+        path.write_bytes(client.get(slice_url(z))[0])
+        assert path.stat().st_size == 30_396_032
+        image, = digitalmicrograph.file_reader(path)
+        for axis in image["axes"]:
+            assert axis["scale"] == np.float32(0.00799825) and axis["units"] == "µm", axis
+        box = (z, z + 1), (0, 5500), (0, 5496)
+        tally.same("rosettasciio image", image["data"], voxels(binary, "empiar", box)[0])
+
+
+def check_hemibrain(binary, ready, tally, dice, boxes):
+    """tensorstore, cloud-volume and the replica all decode JPEG with libjpeg-turbo, so that they agree exactly."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bridge)
+    server.ready = ready
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/{HEMIBRAIN}/"
+    for turn in range(boxes):
+        level = turn % 9
+        shape = tuple(-(-length >> level) for length in SHAPES["hemibrain"])
+        store = tensorstore.open({"driver": "neuroglancer_precomputed", "kvstore": url, "scale_index": level}).result()
+        assert store.shape == (*shape[::-1], 1), store.shape
+        codec = store.schema.codec.to_json()
+        assert (codec["encoding"], codec["shard_data_encoding"]) == ("jpeg", "raw"), codec
+        if turn < 9:
+            box = [(max(0, length - 70), length) for length in shape]
+        else:
+            box = random_box(dice, shape, (90, 90, 90))
+        if turn >= 18:
+            box = [(first // 64 * 64, min(length, first // 64 * 64 + 64)) for (first, _), length in zip(box, shape)]
+        cut, expected = tuple(slice(*b) for b in box[::-1]), voxels(binary, "hemibrain", box, level)
+        tally.same("tensorstore box of sharded JPEG", store[cut][..., 0].read().result().T, expected)
+        volume = CloudVolume("precomputed://" + url, mip=level, progress=False)
+        tally.same("cloud-volume box of sharded JPEG", np.asarray(volume[cut])[..., 0].T, expected)
+    server.shutdown()
+    server.server_close()
+
+
+def check_ftp(binary, ready, tally, dice):
+    host, port = ready["ftp"].split(":")
+
+    def session():
+        ftp = ftplib.FTP()
+        ftp.connect(host, int(port))
+        ftp.login()
+        return ftp
+
+    with session() as ftp:
+        facts, lines = dict(ftp.mlsd(SLICES)), []
+        names = {f"F57-8_test1_3VBSED_slice_{z:04}.dm3" for z in range(16)} | {"trakem2.features", "trakem2_project.xml"}
+        assert set(facts) == names, facts
+        ftp.cwd(SLICES)
+        ftp.retrlines("LIST", lines.append)
+        listed = {name: (mode[0] == "d", size) for mode, _, _, _, size, _, _, _, name in (line.split() for line in lines)}
+        assert set(listed) == names, lines
+        ftp.voidcmd("TYPE I")
+        for name, fact in facts.items():
+            assert listed[name][0] == (fact["type"] == "dir")
+            if fact["type"] == "file":
+                assert ftp.size(name) == int(fact["size"]) == int(listed[name][1]), name
+    for url, size in ((slice_url(3), 30_396_032), (IDR, 159_884_524)):
+        path = url.removeprefix(ARCHIVE)
+        with session() as ftp:
+            assert ftp.voidcmd("TYPE I") and ftp.size(path) == size
+            tail = []
+            start = size - dice.randrange(1, 2_000_000)
+            ftp.retrbinary("RETR " + path, tail.append, rest=start)
+            tally.same("FTP from REST to the end", np.frombuffer(b"".join(tail), np.uint8),
+                       np.frombuffer(true_bytes(binary, url, f"{start}-"), np.uint8))
+        ftp = session()
+        ftp.voidcmd("TYPE I")
+        start, count = dice.randrange(size - 300_000), dice.randrange(1, 300_000)
+        with ftp.transfercmd("RETR " + path, rest=start) as data, data.makefile("rb") as file:
+            part = file.read(count)
+        ftp.close()
+        tally.same("FTP from REST, broken off", np.frombuffer(part, np.uint8),
+                   np.frombuffer(true_bytes(binary, url, f"{start}-{start + count - 1}"), np.uint8))
+
+
 def check_commands(binary, tally, dice):
     for _ in range(6):
         z, y, x = (dice.randrange(n - 40) for n in truth.EPFL_SHAPE)
         box = (z, z + 3), (y, y + 30), (x, x + 40)
-        raw = subprocess.run([binary, "voxels", "epfl", "--box", ",".join(f"{a}:{b}" for a, b in box)],
-                             capture_output=True, check=True).stdout
-        tally.same("voxels epfl", np.frombuffer(raw, np.uint8).reshape(3, 30, 40), truth.epfl(*box))
+        tally.same("voxels epfl", voxels(binary, "epfl", box), truth.epfl(*box))
     for level in (0, 2, 8):
         box = [(n // 3, min(n, n // 3 + 70)) for n in truth.LEVELS[level]]
-        raw = subprocess.run([binary, "voxels", "openorganelle", "--level", str(level), "--box",
-                              ",".join(f"{a}:{b}" for a, b in box)], capture_output=True, check=True).stdout
-        expected = truth.openorganelle(level, box)
-        tally.same("voxels openorganelle", np.frombuffer(raw, "<i2").reshape(expected.shape), expected)
+        tally.same("voxels openorganelle", voxels(binary, "openorganelle", box, level, "<i2"),
+                   truth.openorganelle(level, box))
 
 
 def main():
@@ -242,6 +396,10 @@ def main():
             check_pyramid(client, tally, dice, options.boxes, folder / "mirror")
             check_google(client, tally, folder / "google")
             check_commands(options.binary, tally, dice)
+            check_idr(options.binary, client, tally, dice, folder)
+            check_empiar(options.binary, client, tally, dice, folder)
+            check_hemibrain(options.binary, ready, tally, dice, options.boxes // 8)
+            check_ftp(options.binary, ready, tally, dice)
         finally:
             server.terminate()
             status = server.wait(10)
