@@ -156,13 +156,8 @@ extension Context {
     ) async throws -> FetchedFile {
         try Disk.makeFolder(options.folder)
         let manifest = try Manifest(folder: options.folder)
-        if let kept = manifest.kept(name, from: link.url) { return kept }
+        if let kept = try manifest.take(name, from: link.url) { return kept }
         let path = "\(options.folder)/\(name)"
-        guard Disk.size(path) == nil || manifest.brought(name, from: link.url) else {
-            throw HarvestError.invalid(
-                "a file of that name is there that did not come from this address", at: path,
-                next: "move it away, or choose another --into")
-        }
         try await writeNumPy(try await volume.array(level: level), box, to: path)
         let file = FetchedFile(
             path: name, url: link.url, bytes: Disk.size(path) ?? 0, sha256: try Disk.sha256(path), state: .written)
@@ -175,13 +170,8 @@ extension Context {
         _ progress: @escaping @Sendable (Tally) -> Void
     ) async throws -> FetchedFile {
         let manifest = try Manifest(folder: options.folder)
-        if let kept = manifest.kept(name, from: source.location) { return kept }
+        if let kept = try manifest.take(name, from: source.location) { return kept }
         let path = "\(options.folder)/\(name)"
-        guard Disk.size(path) == nil || manifest.brought(name, from: source.location) else {
-            throw HarvestError.invalid(
-                "a file of that name is there that did not come from this address", at: path,
-                next: "move it away, or choose another --into")
-        }
         let bytes = try await Download().fetch("", of: store, to: path) { done, total in
             progress(Tally(subject: name, done: done, total: total))
         }

@@ -37,6 +37,19 @@ import Testing
         #expect(try digest("\(folder.path)/fibsem-int16") != nil)
     }
 
+    @Test func `a list that was cut off in its last line costs that line, and no other`() throws {
+        let folder = try Folder()
+        #expect(try copy("latency:0", into: folder).status == 0)
+        let list = "\(folder.path)/fibsem-int16/manifest.jsonl"
+        let lines = try String(contentsOfFile: list, encoding: .utf8)
+        try String(lines.dropLast(9)).write(toFile: list, atomically: true, encoding: .utf8)
+        for _ in 0..<2 { #expect(try copy("latency:0", into: folder).status == 0) }
+        let replica = try Replica()
+        let again = try replica.run(["fetch", Address.zarr, "--level", "5", "--into", folder.path, "-q", "--json"])
+        let states = (again.json["files"] as? [[String: Any]] ?? []).compactMap { $0["state"] as? String }
+        #expect(!states.isEmpty && !states.contains("fetched"))
+    }
+
     @Test func `read does not replace a file unless told to`() throws {
         let replica = try Replica()
         let folder = try Folder()

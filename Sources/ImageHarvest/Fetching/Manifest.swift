@@ -20,7 +20,9 @@ final class Manifest: Sendable {
         self.folder = folder
         let path = "\(folder)/\(Self.name)"
         var known: [String: FetchedFile] = [:]
+        var isTorn = false
         if let old = try? Disk.read(path) {
+            isTorn = !old.isEmpty && !old.text.hasSuffix("\n")
             for line in old.text.split(separator: "\n") {
                 // A torn last line is not JSON: the file it would have named is fetched again.
                 guard let json = try? JSON(parsing: String(line)), let file = FetchedFile(json: json) else { continue }
@@ -29,6 +31,7 @@ final class Manifest: Sendable {
         }
         let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw Disk.error("cannot write", path) }
+        if isTorn { _ = write(descriptor, "\n", 1) }
         state = Mutex(State(known: known, descriptor: descriptor))
     }
 
@@ -44,9 +47,18 @@ final class Manifest: Sendable {
         return file
     }
 
-    /// Whether an earlier run brought a file of this name from this source.
-    func brought(_ path: String, from url: String) -> Bool {
-        state.withLock { $0.known[path]?.url == url }
+    /// The same for a file that stands alone; `nil` where it is to be brought.
+    ///
+    /// - Throws: `.invalid` where a file of that name is there that no earlier run brought from `url`.
+    func take(_ path: String, from url: String) throws -> FetchedFile? {
+        if let kept = kept(path, from: url) { return kept }
+        let place = "\(folder)/\(path)"
+        guard Disk.size(place) == nil || state.withLock({ $0.known[path]?.url == url }) else {
+            throw HarvestError.invalid(
+                "a file of that name is there that did not come from this address", at: place,
+                next: "move it away, or choose another --into")
+        }
+        return nil
     }
 
     func add(_ file: FetchedFile) throws {
