@@ -45,7 +45,9 @@ let package = Package(
         .testTarget(name: "HarvestCoreTests", dependencies: ["HarvestCore", "HarvestTesting"]),
         .testTarget(name: "HarvestCodecsTests", dependencies: ["HarvestCodecs", "HarvestCore"]),
         .testTarget(name: "HarvestMarkupTests", dependencies: ["HarvestMarkup", "HarvestCore"]),
-        .testTarget(name: "HarvestStoresTests", dependencies: ["HarvestStores", "HarvestTesting", "HarvestCore"]),
+        .testTarget(
+            name: "HarvestStoresTests",
+            dependencies: ["HarvestStores", "HarvestTesting", "HarvestCore", "HarvestCodecs"]),
         .testTarget(name: "HarvestPortalsTests", dependencies: ["HarvestPortals", "HarvestTesting", "HarvestCore"]),
         .testTarget(
             name: "HarvestFormatsTests",

@@ -87,7 +87,9 @@ struct CollectCommand: AsyncParsableCommand {
             if let outcome = entry.outcome {
                 Terminal.print("  \(outcome.plan)")
                 if !outcome.files.isEmpty {
-                    Terminal.print("  \(outcome.files.count) files, \(Size.text(outcome.bytes)), in \(outcome.folder)")
+                    Terminal.print(
+                        "  \(outcome.files.count == 1 ? "1 file" : "\(outcome.files.count) files"), \(Size.text(outcome.bytes)), in \(outcome.folder)"
+                    )
                 }
                 for failure in outcome.failed.prefix(3) { common.say(failure.error, address: failure.url) }
                 if outcome.failed.count > 3 {

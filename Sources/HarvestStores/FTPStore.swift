@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Passive connections only, and data from the server's own address alone. Every read says the file's size and date
 /// (`SIZE`, `MDTM`); one that differs from the first is a changed file. Nothing is ever followed elsewhere.
-public struct FTPStore: StreamingStore {
+public struct FTPStore: RangeStreamingStore {
     public let address: String
     private let root: WebAddress
     private let client: HTTPClient
@@ -90,6 +90,51 @@ public struct FTPStore: StreamingStore {
             throw HarvestError(.unavailable, "the file was cut short", at: address.text.displayed(limit: 500))
         }
         return outcome.received
+    }
+
+    public var asksBoundedRanges: Bool { false }
+
+    public var limits: (connections: Int, startsPerSecond: Double?) { client.options.limits.shown(at: root.origin) }
+
+    public func stream(
+        _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async -> StreamEnd {
+        do {
+            let address = try root.appending(try Key.components(of: key))
+            let isFirst = Mutex(true)
+            let command = FTPCommand(range: "\(range.lowerBound)-\(range.upperBound - 1)") { replies in
+                // What SIZE and MDTM said stands before the first byte.
+                guard
+                    isFirst.withLock({ first in
+                        defer { first = false }
+                        return first
+                    })
+                else { return }
+                try facts(FTPAnswer.facts(replies))
+            }
+            let outcome = try await client.ftpOnce(address, command, meter: meter) { _ in .stream(sink) }
+            let answer = FTPAnswer(outcome)
+            let place = address.text.displayed(limit: 500)
+            guard let failure = outcome.failure else {
+                if isFirst.withLock({ $0 }) { try facts(FTPAnswer.facts(outcome.replies)) }  // not one byte
+                let wanted = range.clamped(to: 0..<(answer.size ?? range.upperBound)).count
+                return outcome.received >= wanted
+                    ? .complete : .broke(HarvestError(.unavailable, "the file was cut short", at: place))
+            }
+            switch failure {
+            case .refused(let error): return .stopped(error)
+            case .cancelled: return .stopped(CancellationError())
+            default: break
+            }
+            if answer.refusesRanges { return .failed(DownloadRun.RangesIgnored()) }
+            let error = HarvestError.wrapping(answer.error(at: place))
+            switch answer.event {
+            case .refused: return .refused(after: nil, error)
+            case .broke: return .broke(error)
+            case .answered, .hopeless: return .failed(error)
+            }
+        } catch { return .failed(error) }
     }
 
     /// One level below `prefix`: `MLSD`, or `LIST` where the server knows no better. Names that cannot be keys are left out.

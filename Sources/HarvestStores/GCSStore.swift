@@ -1,7 +1,7 @@
 public import HarvestCore
 
 /// A bucket of Google Cloud Storage, or a prefix in one, read anonymously.
-public struct GCSStore: WalkingStore, StreamingStore {
+public struct GCSStore: WalkingStore, RangeStreamingStore {
     public let address: String
     private let bucket: String
     private let prefix: String
@@ -34,6 +34,21 @@ public struct GCSStore: WalkingStore, StreamingStore {
         _ key: String, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int {
         try await reader.stream(try url(of: key), to: sink)
+    }
+
+    public var asksBoundedRanges: Bool { true }
+
+    public var limits: (connections: Int, startsPerSecond: Double?) {
+        (reader.client.options.limits.concurrentRequests, reader.client.options.limits.requestsPerSecond)
+    }
+
+    public func stream(
+        _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async -> StreamEnd {
+        do { return await reader.stream(try url(of: key), range, facts: facts, to: sink) } catch {
+            return .failed(error)
+        }
     }
 
     /// - Complexity: One request per thousand names.

@@ -38,7 +38,21 @@ public struct HTTPStore: Store {
     }
 }
 
-extension HTTPStore: StreamingStore {
+extension HTTPStore: RangeStreamingStore {
+    public var asksBoundedRanges: Bool { true }
+    public var limits: (connections: Int, startsPerSecond: Double?) {
+        reader.client.options.limits.shown(at: root.origin)
+    }
+
+    public func stream(
+        _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async -> StreamEnd {
+        do {
+            return await reader.stream(try root.appending(try Key.components(of: key)), range, facts: facts, to: sink)
+        } catch { return .failed(error) }
+    }
+
     public func stream(
         _ key: String, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int {

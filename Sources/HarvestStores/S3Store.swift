@@ -4,7 +4,7 @@ import Synchronization
 /// A bucket of Amazon S3, or a prefix in one, read anonymously.
 ///
 /// Requests go to the bucket's own host; where S3 says that it lives in another region, they go there from then on.
-public final class S3Store: WalkingStore, StreamingStore {
+public final class S3Store: WalkingStore, RangeStreamingStore {
     public let address: String
     private let bucket: String
     private let prefix: String
@@ -38,6 +38,28 @@ public final class S3Store: WalkingStore, StreamingStore {
     ) async throws -> Int {
         _ = try Key.components(of: key)
         return try await inRegion { try await reader.stream(try url(of: key), to: sink) }
+    }
+
+    public var asksBoundedRanges: Bool { true }
+
+    public var limits: (connections: Int, startsPerSecond: Double?) {
+        (reader.client.options.limits.concurrentRequests, reader.client.options.limits.requestsPerSecond)
+    }
+
+    public func stream(
+        _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async -> StreamEnd {
+        do {
+            return try await inRegion {
+                let end = await reader.stream(try url(of: key), range, facts: facts, to: sink)
+                // Only an error that was thrown shows in which region the bucket lives.
+                if case .failed(let error) = end, (error as? HarvestError)?.underlying is UnexpectedStatus {
+                    throw error
+                }
+                return end
+            }
+        } catch { return .failed(error) }
     }
 
     /// - Complexity: One request per thousand names.

@@ -53,6 +53,11 @@ public struct TransportOptions: Sendable {
             min(concurrentRequests, host(origin.host)?.limits.connections ?? Int.max)
         }
 
+        /// Both, for whoever plans by them.
+        func shown(at origin: WebAddress.Origin) -> (connections: Int, startsPerSecond: Double?) {
+            (requests(at: origin), rate(at: origin))
+        }
+
         /// Requests that may start in a second; FTP servers count retrieves.
         func rate(at origin: WebAddress.Origin) -> Double? {
             let own = origin.scheme == "ftp" ? host(origin.host)?.limits.retrievesPerSecond : nil

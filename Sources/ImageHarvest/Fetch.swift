@@ -172,11 +172,11 @@ extension Context {
         let manifest = try Manifest(folder: options.folder)
         if let kept = try manifest.take(name, from: source.location) { return kept }
         let path = "\(options.folder)/\(name)"
-        let bytes = try await Download().fetch("", of: store, to: path) { done, total in
+        let brought = try await Download().fetch("", of: store, to: path) { done, total in
             progress(Tally(subject: name, done: done, total: total))
         }
-        let sha256 = try await Workers.files.run { try Disk.sha256(path) }
-        let file = FetchedFile(path: name, url: source.location, bytes: bytes, sha256: sha256, state: .fetched)
+        let file = FetchedFile(
+            path: name, url: source.location, bytes: brought.bytes, sha256: brought.sha256, state: .fetched)
         try manifest.add(file)
         return file
     }

@@ -32,7 +32,7 @@ struct SliceNames {
             findings.append(
                 Finding(
                     .note, rule: "slices-others-ignored",
-                    "\(others) other files and \(listing.folders.count) folders beside the slices are not read"))
+                    "other files (\(others)) and folders (\(listing.folders.count)) beside the slices are not read"))
         }
         findGaps()
     }

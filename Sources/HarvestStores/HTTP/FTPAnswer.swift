@@ -28,6 +28,15 @@ struct FTPAnswer {
         return nil
     }
 
+    /// What the replies of one transfer say of the file.
+    static func facts(_ replies: [String]) -> ObjectFacts {
+        let answer = FTPAnswer(TransferOutcome(replies: replies))
+        let date = replies.last {
+            $0.hasPrefix("213 ") && $0.dropFirst(4).trimmingSpaces().prefix { $0.isNumber }.count == 14
+        }
+        return ObjectFacts(total: answer.size, modified: date.map { String($0.dropFirst(4).trimmingSpaces()) })
+    }
+
     /// Whether the server does not know how to start inside a file.
     var refusesRanges: Bool {
         guard case .curl(let code, _) = outcome.failure else { return false }

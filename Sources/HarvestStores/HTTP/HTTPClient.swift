@@ -83,6 +83,43 @@ public final class HTTPClient: Sendable {
         }
     }
 
+    /// How a single try ended.
+    enum Try: Sendable {
+        case answered(HTTPResponse)
+        case refused(after: Double?, HarvestError)
+        case broke(HarvestError)
+        case failed(any Error)
+    }
+
+    /// Gets one answer in one try, redirects included; whoever asks decides about another one.
+    func once(_ get: HTTPGet, meter: Meter) async -> Try {
+        do {
+            try Self.check(get.headers)
+            let attempt = try await attempt(get, meter: meter)
+            let (event, retryAfter) = judge(attempt, get)
+            switch event {
+            case .answered:
+                guard let head = attempt.outcome.head else { break }
+                return .answered(
+                    HTTPResponse(
+                        head: head, body: attempt.outcome.body, address: attempt.address,
+                        received: attempt.outcome.received))
+            case .refused:
+                let error = HarvestError.wrapping(error(attempt, tries: 1))
+                // "Too many", or "later": the host means all; other failures are this request's own.
+                let isThrottle = [429, 503].contains(attempt.outcome.head?.status ?? 0) || retryAfter != nil
+                if isThrottle {
+                    limiter.pause(
+                        attempt.address.origin, seconds: min(retryAfter ?? 0, options.retry.longestRetryAfter))
+                }
+                return isThrottle ? .refused(after: retryAfter, error) : .broke(error)
+            case .broke: return .broke(HarvestError.wrapping(error(attempt, tries: 1)))
+            case .hopeless: break
+            }
+            return .failed(error(attempt, tries: 1))
+        } catch { return .failed(error) }
+    }
+
     /// One attempt: the outcome of its last hop, and where that was.
     private struct Attempt {
         var outcome: TransferOutcome
@@ -129,6 +166,22 @@ public final class HTTPClient: Sendable {
         }
     }
 
+    /// Asks an FTP server once.
+    func ftpOnce(
+        _ address: WebAddress, _ command: FTPCommand, meter: Meter,
+        plan: @escaping @Sendable (HTTPHead) -> BodyPlan
+    ) async throws -> TransferOutcome {
+        let request = TransferRequest(
+            address: address, credentials: address.credentials, ftp: command, plan: plan)
+        return try await limiter.run(at: address.origin) {
+            try Task.checkCancellation()
+            meter.started()
+            let outcome = await loop.perform(request)
+            meter.ended(bytes: outcome.received)
+            return outcome
+        }
+    }
+
     /// Asks an FTP server, again where it says "later" or the connection breaks.
     ///
     /// - Parameter isRepeatable: Not where bytes have been handed on already.
@@ -137,17 +190,9 @@ public final class HTTPClient: Sendable {
         _ address: WebAddress, _ command: FTPCommand, isRepeatable: Bool = true, meter: Meter,
         plan: @escaping @Sendable (HTTPHead) -> BodyPlan
     ) async throws -> TransferOutcome {
-        let request = TransferRequest(
-            address: address, credentials: address.credentials, ftp: command, plan: plan)
         var retries = RetryPolicy(options.retry)
         while true {
-            let outcome = try await limiter.run(at: address.origin) {
-                try Task.checkCancellation()
-                meter.started()
-                let outcome = await loop.perform(request)
-                meter.ended(bytes: outcome.received)
-                return outcome
-            }
+            let outcome = try await ftpOnce(address, command, meter: meter, plan: plan)
             if case .cancelled = outcome.failure { throw CancellationError() }
             let event = FTPAnswer(outcome).event
             let action = budgets.withLock {

@@ -105,6 +105,61 @@ final class ObjectReader: Sendable {
         return response.received
     }
 
+    /// Hands a range on as it comes, in one try; see ``RangeStreamingStore``.
+    ///
+    /// - Returns: How it ended, and the answer behind a failure that has one.
+    func stream(
+        _ address: WebAddress, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async -> StreamEnd {
+        let refusal = Mutex<(any Error)?>(nil)
+        var get = HTTPGet(address: address) { head in
+            guard head.status == 206, head.contentType != "text/html",
+                case .success(let content) = RangeAnswer.content(head, .bytes(range)), content.range != nil
+            else { return .window(skip: 0, count: 64 << 10) }
+            do {
+                try facts(ObjectFacts(total: content.total, tag: head["etag"], modified: head["last-modified"]))
+            } catch {
+                refusal.withLock { $0 = error }
+                return .stop
+            }
+            return .stream(sink)
+        }
+        get.conditions = ["Range: bytes=\(range.lowerBound)-\(range.upperBound - 1)"]
+        get.isWhole = { head, received in
+            guard head.status == 206, case .success(let content) = RangeAnswer.content(head, .bytes(range)) else {
+                return true
+            }
+            return content.range?.count == received
+        }
+        let outcome = await client.once(get, meter: meter)
+        if let error = refusal.withLock({ $0 }) { return .stopped(error) }
+        switch outcome {
+        case .failed(let error):
+            return error is HarvestError || error is CancellationError ? .failed(error) : .stopped(error)
+        case .broke(let error): return .broke(error)
+        case .refused(let after, let error): return .refused(after: after, error)
+        case .answered(let response):
+            do {
+                if response.head.status == 416,
+                    let total = response.head["content-range"].flatMap(ContentRange.init)?.total
+                {
+                    try facts(ObjectFacts(total: total, tag: response.head["etag"]))
+                    guard total <= range.lowerBound else {
+                        throw HarvestError.malformed(
+                            "the server refuses a range that it holds (HTTP 416)", at: address.text)
+                    }
+                    return .complete
+                }
+                try checkStatus(response, address, expected: [200, 206])
+                try checkData(response, address)
+                if response.head.status == 200 { throw DownloadRun.RangesIgnored() }
+                _ = try RangeAnswer.content(response.head, .bytes(range)).get(at: address)
+                return .complete
+            } catch { return .failed(error) }
+        }
+    }
+
     /// A page of a listing.
     func page(_ address: WebAddress) async throws -> Bytes {
         let limit = client.options.limits.pageBytes

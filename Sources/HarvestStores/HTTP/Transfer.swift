@@ -36,6 +36,12 @@ struct FTPCommand: Sendable {
     var range: String?
     /// `MLSD` or `LIST`; the address is a folder then.
     var listing: String?
+    /// Called with the replies so far before each piece; what it throws ends the transfer.
+    var begins: (@Sendable ([String]) throws -> Void)?
+
+    init(range: String? = nil, listing: String? = nil, begins: (@Sendable ([String]) throws -> Void)? = nil) {
+        (self.range, self.listing, self.begins) = (range, listing, begins)
+    }
 }
 
 /// How a transfer ended.
@@ -149,7 +155,10 @@ final class Transfer: @unchecked Sendable {
             body.append(UnsafeRawBufferPointer(rebasing: bytes[first..<last]))
             if body.count == count { return satisfied() }
         case .stream(let sink):
-            do { try sink(bytes) } catch {
+            do {
+                if let begins = request.ftp?.begins { try begins(replies) }
+                try sink(bytes)
+            } catch {
                 failure = .refused(error)
                 return false
             }

@@ -80,9 +80,8 @@ struct ObjectCopy: Sendable {
             if object.isFile {
                 let target = "\(folder)/\(path)"
                 if let slash = target.lastIndex(of: "/") { try Disk.makeFolder(String(target[..<slash])) }
-                let bytes = try await Download(connections: Self.parts).fetch(key, of: store, to: target)
-                let sha256 = try await Workers.files.run { try Disk.sha256(target) }
-                file = FetchedFile(path: path, url: url, bytes: bytes, sha256: sha256, state: .fetched)
+                let brought = try await Download(connections: Self.parts).fetch(key, of: store, to: target)
+                file = FetchedFile(path: path, url: url, bytes: brought.bytes, sha256: brought.sha256, state: .fetched)
                 try manifest.add(file)
                 return .file(file)
             }

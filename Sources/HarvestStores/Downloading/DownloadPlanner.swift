@@ -1,0 +1,443 @@
+import HarvestCore
+
+/// Divides one object among connections: a pure value that is told what happened and when, and answers what to do.
+///
+/// A *part* is a connection's territory. It begins with one; as soon as its speed is known, so many join as would each
+/// have some seconds of work. Whoever is idle takes from the part with the latest expected end, so that both end
+/// together. What falls silent is asked for a second time; the first of the two that goes on keeps the part. Where a
+/// host lets only so many requests start in a second, territories are cut by when their requests may start instead.
+struct DownloadPlanner: Sendable {
+    struct Options: Sendable {
+        /// Connections, at the most.
+        var window = 16
+        /// A range asked for takes about so long, in bytes between the bounds; an unbounded server is asked for all.
+        var chunkSeconds = 4.0
+        var chunk = 1 << 20...64 << 20
+        /// Another connection joins where each would have so many seconds of work.
+        var laneSeconds = 1.0
+        /// Whether ranges have an end: FTP's have none, and end with the connection.
+        var isBounded = true
+        /// A part smaller than this is not divided.
+        var leastCut = 256 << 10
+        /// Requests that may start in a second, and how many at once after a rest; `nil` is no limit.
+        var starts: (perSecond: Double, burst: Double)?
+        /// Tries of one part without any progress.
+        var attempts = 8
+        /// A connection that is slower than its peers by this much, for so many seconds, is opened anew.
+        var slowShare = 0.15, slowSeconds = 10.0
+    }
+
+    /// What the connections are to do.
+    enum Command: Sendable, Equatable {
+        case open(part: Int, Range<Int>)
+        case close(part: Int)
+    }
+
+    /// How a request ended.
+    enum Ending: Sendable {
+        /// All it was asked for came, or all that was still wanted.
+        case complete
+        /// It broke, and may be asked again.
+        case broke
+        /// The host says "later", and the seconds that it names.
+        case refused(after: Double?)
+    }
+
+    struct Part: Sendable {
+        /// Where the next byte goes.
+        var position: Int
+        /// The end of its territory; others may move it.
+        var end: Int
+        /// The end of what it has asked for; `nil` between two requests.
+        var asked: Int?
+        var openedAt = 0.0
+        /// When its first request was sent.
+        var begunAt = 0.0
+        var lastByteAt = 0.0
+        /// Bytes a second, averaged over about one.
+        var rate: Double?
+        /// Since when the rate is measured anew, and the bytes since.
+        var meter = (start: 0.0, bytes: 0)
+        /// Bytes of the request on its way.
+        var received = 0
+        var slowSince: Double?
+        /// The silent part that it doubles.
+        var doubles: Int?
+        var doubledAt: Double?
+        var reopened = 0
+        /// Tries that brought nothing.
+        var failures = 0
+    }
+
+    /// Work that no connection has.
+    private struct Gap: Sendable {
+        var range: Range<Int>
+        /// Tries that brought nothing.
+        var failures = 0
+        var notBefore = 0.0
+    }
+
+    let total: Int
+    private(set) var done: IntervalSet
+    private(set) var parts: [Int: Part] = [:]
+    /// Bytes that came more than once.
+    private(set) var repeated = 0
+    private var gaps: [Gap]
+    private var options: Options
+    private var lastID = 0
+    /// Connections that are of use.
+    private var lanes = 1
+    private var window: Int
+    private var tokens: Double
+    private var tokensAt: Double
+    private var roundTrip: Double?
+    private var notBefore = 0.0
+    private var backoff = 0.1
+    /// Ends planned by start times: ranges and when they may start.
+    private var schedule: [(at: Double, range: Range<Int>)] = []
+    private var isScheduled = false
+    private var refusedAt: Double
+
+    /// - Parameters:
+    ///   - done: What is here already.
+    ///   - now: Seconds on a monotonic clock.
+    init(total: Int, done: IntervalSet = IntervalSet(), options: Options = Options(), now: Double) {
+        self.total = total
+        self.done = done
+        self.options = options
+        window = max(1, options.window)
+        tokens = options.starts?.burst ?? 0
+        tokensAt = now
+        refusedAt = now
+        gaps = done.gaps(in: 0..<total).map { Gap(range: $0) }
+    }
+
+    var isComplete: Bool { done.count == total }
+
+    private var remaining: Int { total - done.count }
+
+    /// The first request of all, sent before the length was known.
+    mutating func adopt(_ range: Range<Int>, openedAt: Double, now: Double) -> Int {
+        spend(now)
+        roundTrip = now - openedAt
+        let index = gaps.firstIndex { $0.range.contains(range.lowerBound) }
+        let gap = index.map { gaps.remove(at: $0) }
+        let id = add(
+            range.lowerBound..<min(gap?.range.upperBound ?? total, total), asked: min(range.upperBound, total), now)
+        return id
+    }
+
+    private mutating func add(_ range: Range<Int>, asked: Int, _ now: Double) -> Int {
+        lastID += 1
+        parts[lastID] = Part(
+            position: range.lowerBound, end: range.upperBound, asked: asked, openedAt: now, begunAt: now,
+            lastByteAt: now, meter: (now, 0))
+        return lastID
+    }
+
+    // MARK: What happens
+
+    /// Takes in bytes of a part.
+    ///
+    /// - Returns: How many of them are wanted; fewer than came means that the rest belongs to others.
+    mutating func received(_ id: Int, _ count: Int, now: Double) -> Int {
+        guard var part = parts[id] else { return 0 }
+        let wanted = min(count, part.end - part.position)
+        let before = done.count
+        done.insert(part.position..<part.position + wanted)
+        repeated += wanted - (done.count - before)
+        if part.received == 0 {
+            let latency = now - part.openedAt
+            roundTrip = min(roundTrip ?? latency, latency)
+            if part.rate == nil, part.meter.bytes == 0 { part.meter = (now, 0) }
+        }
+        part.position += wanted
+        part.received += count
+        part.lastByteAt = now
+        part.meter.bytes += count
+        let span = now - part.meter.start
+        if span >= 0.1 {
+            let rate = Double(part.meter.bytes) / span
+            let weight = min(1, span)
+            part.rate = part.rate.map { $0 + (rate - $0) * weight } ?? rate
+            part.meter = (now, 0)
+        }
+        parts[id] = part
+        return wanted
+    }
+
+    /// Takes in how a part's request ended.
+    mutating func ended(_ id: Int, _ ending: Ending, now: Double) {
+        guard var part = parts[id] else { return }
+        part.asked = nil
+        if case .complete = ending, part.position < part.end {
+            part.failures = 0
+            parts[id] = part  // goes on with its next range
+            return
+        }
+        parts[id] = nil
+        let failures = part.received > 0 ? 0 : part.failures + 1
+        var pause = 0.0
+        switch ending {
+        case .complete: backoff = 0.1
+        case .broke: pause = failures == 0 ? 0 : min(20, 0.1 * Double(1 << min(8, failures)))
+        case .refused(let after): refused(after, now)
+        }
+        // A part that another doubles is the other's by now.
+        let isCovered =
+            part.doubles.map { parts[$0] != nil } ?? parts.values.contains { $0.doubles == id }
+        if !isCovered, part.position < part.end {
+            gaps.append(Gap(range: part.position..<part.end, failures: failures, notBefore: now + pause))
+            gaps.sort { $0.range.lowerBound < $1.range.lowerBound }
+        }
+        for other in parts.keys where parts[other]?.doubles == id { parts[other]?.doubles = nil }
+    }
+
+    /// One refusal says what all may do: no more connections than work now, and none before it is time.
+    private mutating func refused(_ after: Double?, _ now: Double) {
+        window = max(1, min(window, running))
+        backoff = min(30, backoff * 2)
+        notBefore = max(notBefore, now + max(after ?? 0, backoff / 2))
+        refusedAt = now
+        isScheduled = false
+        for item in schedule { gaps.append(Gap(range: item.range)) }
+        schedule = []
+        gaps.sort { $0.range.lowerBound < $1.range.lowerBound }
+    }
+
+    /// Whether some part has been tried too often without any progress.
+    var isHopeless: Bool { gaps.contains { $0.failures >= options.attempts } }
+
+    // MARK: What to do
+
+    /// What to do now.
+    mutating func plan(now: Double) -> [Command] {
+        var commands: [Command] = []
+        refill(now)
+        giveUpDoubles(now, &commands)
+        guard !isComplete else {
+            for id in parts.keys.sorted() where parts[id]?.asked != nil { commands.append(.close(part: id)) }
+            return commands
+        }
+        // Connections that finished a range go on with their territory.
+        for id in parts.keys.sorted() {
+            guard let part = parts[id], part.asked == nil, now >= notBefore, hasToken else { continue }
+            commands.append(ask(id, part, now))
+        }
+        replaceSlow(now, &commands)
+        double(now, &commands)
+        if options.starts != nil { byStartTimes(now) }
+        while now >= notBefore, running < wanted(now), hasToken, let id = next(now) {
+            guard let part = parts[id] else { break }
+            commands.append(ask(id, part, now))
+        }
+        return commands
+    }
+
+    /// Connections with a request on its way.
+    private var running: Int { parts.values.count { $0.asked != nil } }
+
+    private mutating func ask(_ id: Int, _ part: Part, _ now: Double) -> Command {
+        spend(now)
+        var part = part
+        var length = part.end - part.position
+        if options.isBounded {
+            var size = options.chunk.lowerBound
+            if let rate = part.rate ?? medianRate {
+                while Double(size) < rate * options.chunkSeconds, size < options.chunk.upperBound { size *= 2 }
+            } else {  // too fast to be measured yet
+                size = min(options.chunk.upperBound, max(size, 2 * part.received))
+            }
+            // A short rest is asked for with what stands before it.
+            if length > size + size / 2 { length = size }
+        }
+        part.asked = part.position + length
+        (part.openedAt, part.lastByteAt, part.received) = (now, now, 0)
+        parts[id] = part
+        return .open(part: id, part.position..<part.position + length)
+    }
+
+    private var medianRate: Double? {
+        let rates = parts.values.compactMap(\.rate).sorted()
+        return rates.isEmpty ? nil : rates[rates.count / 2]
+    }
+
+    /// How many connections are of use: as many as had some seconds of work each when their speed was first known. One
+    /// that is done takes from another, so the number does not shrink with the rest.
+    private mutating func wanted(_ now: Double) -> Int {
+        if options.starts != nil, isScheduled { return window }
+        let isMeasured = parts.values.contains { part in
+            part.rate != nil && now - part.begunAt >= max(4 * (roundTrip ?? 0), 0.25)
+        }
+        if isMeasured, let rate = medianRate {
+            let useful = (Double(remaining) / max(rate * options.laneSeconds, 1)).rounded(.up)
+            lanes = max(lanes, Int(min(useful, 1e6)))
+        }
+        return min(window, lanes)
+    }
+
+    /// A new part of work that nobody has, or of somebody else's; `nil` where there is none.
+    private mutating func next(_ now: Double) -> Int? {
+        if let first = schedule.first {
+            guard now >= first.at else { return nil }
+            schedule.removeFirst()
+            return add(first.range, asked: first.range.lowerBound, now)
+        }
+        if let index = gaps.firstIndex(where: { $0.notBefore <= now && $0.failures < options.attempts }) {
+            let gap = gaps.remove(at: index)
+            let id = add(gap.range, asked: gap.range.lowerBound, now)
+            parts[id]?.failures = gap.failures
+            return id
+        }
+        return take(now)
+    }
+
+    /// Takes the tail of the part that is expected to end last, so that both end together.
+    private mutating func take(_ now: Double) -> Int? {
+        let own = medianRate ?? 1
+        let candidates = parts.filter { part in
+            part.value.asked != nil && part.value.doubledAt == nil
+                && part.value.end - part.value.position > options.leastCut
+        }
+        func expected(_ part: Part) -> Double { Double(part.end - part.position) / max(part.rate ?? own, 1) }
+        guard let (id, victim) = candidates.max(by: { (expected($0.value), $0.key) < (expected($1.value), $1.key) })
+        else { return nil }
+        let length = Double(victim.end - victim.position), rate = victim.rate ?? own
+        let cut = (length - rate * (roundTrip ?? 0)) * own / (own + rate)
+        let least = max(
+            Double(options.leastCut), own * 4 * (roundTrip ?? 0), options.starts.map { own / $0.perSecond } ?? 0)
+        guard cut >= least, Double(victim.end - victim.position) > cut else { return nil }
+        let end = victim.end
+        let start = end - Int(cut)
+        parts[id]?.end = start
+        return add(start..<end, asked: start, now)
+    }
+
+    // MARK: Silence and slowness
+
+    private func patience() -> Double { min(15, max(1, 8 * (roundTrip ?? 0))) }
+
+    /// Asks a second time for what a silent part still has.
+    private mutating func double(_ now: Double, _ commands: inout [Command]) {
+        for id in parts.keys.sorted() {
+            guard let part = parts[id], part.asked != nil, part.doubledAt == nil, part.doubles == nil,
+                now - part.lastByteAt > patience(), part.position < part.end, hasToken, now >= notBefore,
+                running < window + 1
+            else { continue }
+            let double = add(part.position..<part.end, asked: part.position, now)
+            parts[double]?.doubles = id
+            parts[id]?.doubledAt = now
+            if let made = parts[double] { commands.append(ask(double, made, now)) }
+        }
+    }
+
+    /// Of a part and its double, the one that goes on keeps the territory.
+    private mutating func giveUpDoubles(_ now: Double, _ commands: inout [Command]) {
+        for id in parts.keys.sorted() {
+            guard let double = parts[id], let first = double.doubles else { continue }
+            guard let silent = parts[first] else {
+                parts[id]?.doubles = nil
+                continue
+            }
+            let since = silent.doubledAt ?? now
+            if silent.lastByteAt > since {  // it woke first
+                parts[first]?.doubledAt = nil
+                parts[id] = nil
+                commands.append(.close(part: id))
+            } else if double.received > 0 {
+                parts[id]?.doubles = nil
+                parts[first] = nil
+                commands.append(.close(part: first))
+            }
+        }
+    }
+
+    /// A connection far slower than the others is closed; what it had is asked for anew.
+    private mutating func replaceSlow(_ now: Double, _ commands: inout [Command]) {
+        guard parts.count > 2, let median = medianRate else { return }
+        for id in parts.keys.sorted() {
+            guard let part = parts[id], part.asked != nil, part.doubledAt == nil, part.reopened < 2,
+                let rate = part.rate, rate < options.slowShare * median, rate < 4e6 / 15
+            else {
+                parts[id]?.slowSince = nil
+                continue
+            }
+            guard let since = part.slowSince else {
+                parts[id]?.slowSince = now
+                continue
+            }
+            guard now - since > options.slowSeconds else { continue }
+            parts[id] = nil
+            commands.append(.close(part: id))
+            let anew = add(part.position..<part.end, asked: part.position, now)
+            parts[anew]?.reopened = part.reopened + 1
+            if let made = parts[anew], hasToken {
+                commands.append(ask(anew, made, now))
+            } else {
+                parts[anew]?.asked = nil
+            }
+        }
+    }
+
+    // MARK: Hosts that count requests
+
+    private var hasToken: Bool { options.starts == nil || tokens >= 1 }
+
+    private mutating func refill(_ now: Double) {
+        if window < options.window, now - refusedAt > 10 { (window, refusedAt) = (window + 1, now) }
+        guard let starts = options.starts else { return }
+        tokens = min(starts.burst, tokens + max(0, now - tokensAt) * starts.perSecond)
+        tokensAt = now
+    }
+
+    private mutating func spend(_ now: Double) {
+        refill(now)
+        tokens -= 1
+    }
+
+    /// Cuts the rest so that all connections end together, each beginning when its request may start.
+    ///
+    /// With speed c and starts s, n connections end at T = (rest/c + Σ s) / n; the n is taken for which the last start
+    /// still lies before T. One request a connection.
+    private mutating func byStartTimes(_ now: Double) {
+        guard !isScheduled, let starts = options.starts, let rate = medianRate, now >= notBefore else { return }
+        let open = parts.values.filter { $0.asked != nil }
+        guard open.allSatisfy({ $0.received > 0 }), !open.isEmpty || !gaps.isEmpty else { return }
+        let latency = max(0, (roundTrip ?? 0))
+        let free = max(0, window - open.count)
+        let level = tokens
+        let later = (0..<free).map { index in
+            max(0, (Double(index + 1) - level) / starts.perSecond) + latency
+        }
+        let rest = open.reduce(0) { $0 + $1.end - $1.position } + gaps.reduce(0) { $0 + $1.range.count }
+        var best = (time: Double.infinity, count: 0)
+        var sum = 0.0
+        for count in 0...free {
+            if count > 0 { sum += later[count - 1] }
+            let lanes = open.count + count
+            guard lanes > 0 else { continue }
+            let time = (Double(rest) / rate + sum) / Double(lanes)
+            if count == 0 || later[count - 1] < time { best = (time, count) }
+        }
+        // What an open part does not reach in that time is free.
+        for id in parts.keys.sorted() {
+            guard let part = parts[id], part.asked != nil else { continue }
+            let reach = part.position + Int((part.rate ?? rate) * best.time)
+            if part.end - reach > options.leastCut {
+                gaps.append(Gap(range: reach..<part.end))
+                parts[id]?.end = reach
+            }
+        }
+        gaps.sort { $0.range.lowerBound < $1.range.lowerBound }
+        schedule = []
+        for index in 0..<best.count where !gaps.isEmpty {
+            let size = max(1, Int(rate * (best.time - later[index])))
+            let range = gaps[0].range
+            let isLast = index == best.count - 1 && gaps.count == 1
+            let end = isLast || range.count < size + options.leastCut ? range.upperBound : range.lowerBound + size
+            schedule.append((now + later[index] - latency, range.lowerBound..<end))
+            if end == range.upperBound { gaps.removeFirst() } else { gaps[0].range = end..<range.upperBound }
+        }
+        isScheduled = true
+    }
+}

@@ -1,0 +1,287 @@
+import HarvestCore
+import Synchronization
+
+/// One run over one object: carries out what the planner says, and tells it what happened.
+final class DownloadRun: Sendable {
+    /// The server answers ranges with the whole.
+    struct RangesIgnored: Error {}
+    /// A connection has brought all that is still wanted of it.
+    private struct Enough: Error {}
+    private enum Event: Sendable {
+        case ended(Int, StreamEnd)
+        case tick
+    }
+
+    private struct State {
+        var planner: DownloadPlanner?
+        /// The first request, before the length is known.
+        var first = (range: 0..<0, openedAt: 0.0)
+        var facts: ObjectFacts?
+        /// From an earlier run.
+        var kept: (facts: ObjectFacts, done: IntervalSet)?
+        var fetched = 0
+    }
+
+    private let download: Download
+    private let key: String
+    private let store: any RangeStreamingStore
+    private let part: PartFile
+    private let journal: Journal
+    private let progress: @Sendable (Int, Int?) -> Void
+    private let lane: HashLane?
+    private let state = Mutex(State())
+    private let events: AsyncStream<Event>
+    private let told: AsyncStream<Event>.Continuation
+    private static let checkpointSeconds = 8.0
+    private static let checkpointBytes = 256 << 20
+
+    init(
+        _ download: Download, _ key: String, _ store: any RangeStreamingStore, _ part: PartFile, _ journal: Journal,
+        _ progress: @escaping @Sendable (Int, Int?) -> Void
+    ) {
+        (self.download, self.key, self.store, self.part, self.journal) = (download, key, store, part, journal)
+        self.progress = progress
+        lane = download.hashes ? HashLane(part) : nil
+        (events, told) = AsyncStream.makeStream()
+    }
+
+    private var url: String { key.isEmpty ? store.address : "\(store.address)/\(key)" }
+
+    func run() async throws -> Download.Result {
+        if let old = journal.load(), old.identity.url == url, part.count > 0 {
+            state.withLock { $0.kept = (old.identity.facts, old.done) }
+        } else {
+            try part.clear()
+        }
+        let ticker = Task { [told] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .milliseconds(50))
+                told.yield(.tick)
+            }
+        }
+        defer { ticker.cancel() }
+        let tasks = Requests()
+        do {
+            try await withTaskCancellationHandler {
+                try await work(tasks)
+            } onCancel: { [told] in
+                told.finish()
+            }
+        } catch {
+            await tasks.end()
+            throw error
+        }
+        await tasks.end()
+        return try await finish()
+    }
+
+    private func finish() async throws -> Download.Result {
+        let (facts, fetched) = state.withLock { ($0.facts, $0.fetched) }
+        let total = facts?.total ?? 0
+        let sha256 = try await lane?.finish(total)
+        let modified = facts?.modified.flatMap(HTTPDate.seconds)
+        try await Workers.files.run { [part] in try part.publish(count: total, modified: modified) }
+        progress(total, total)
+        return Download.Result(bytes: total, sha256: sha256, fetched: fetched)
+    }
+
+    // MARK: The loop
+
+    private func work(_ tasks: Requests) async throws {
+        try await begin(tasks)
+        var lastError: HarvestError?
+        var checkpoint = (at: Monotonic.now, bytes: 0)
+        var toldAt = 0.0
+        for await event in events {
+            if case .ended(let id, let end) = event {
+                tasks.remove(id)
+                if let error = try take(id, end) { lastError = error }
+                if state.withLock({ $0.planner == nil }) {  // an empty object, or the first try failed
+                    if state.withLock({ $0.facts?.total == 0 }) { return }
+                    try await retryFirst(lastError, tasks)
+                    continue
+                }
+            }
+            let now = Monotonic.now
+            let (commands, done, total, isComplete, isHopeless) = state.withLock { state in
+                guard var planner = state.planner else {
+                    return ([DownloadPlanner.Command](), IntervalSet(), 0, false, false)
+                }
+                let commands = planner.plan(now: now)
+                state.planner = planner
+                return (commands, planner.done, planner.total, planner.isComplete, planner.isHopeless)
+            }
+            for command in commands { carryOut(command, tasks) }
+            if isComplete { return }
+            if isHopeless, let lastError { throw lastError }
+            lane?.follow(to: done.front)
+            if now - toldAt >= 0.1, total > 0 {
+                progress(done.count, total)
+                toldAt = now
+            }
+            if now - checkpoint.at > Self.checkpointSeconds || done.count - checkpoint.bytes > Self.checkpointBytes {
+                checkpoint = (now, done.count)
+                Task.detached { [part, journal] in
+                    try? await Workers.files.run {
+                        try part.sync()
+                        journal.checkpoint(done)
+                    }
+                }
+            }
+        }
+        throw CancellationError()
+    }
+
+    /// Sends the first request: for what is missing first, and no more of it than tells the length.
+    private func begin(_ tasks: Requests) async throws {
+        let range = state.withLock { state -> Range<Int> in
+            var range = 0..<download.segment
+            if let kept = state.kept, let total = kept.facts.total {
+                // Nothing may be missing: then one byte is asked for, to hear that the file is still the same.
+                let gap = kept.done.gaps(in: 0..<total).first ?? total - 1..<total
+                range = gap.lowerBound..<min(gap.upperBound, gap.lowerBound + download.segment)
+                if !store.asksBoundedRanges { range = gap }
+            }
+            state.first = (range, Monotonic.now)
+            return range
+        }
+        request(0, range, tasks)
+    }
+
+    private func retryFirst(_ error: HarvestError?, _ tasks: Requests) async throws {
+        firstTries.withLock { $0 += 1 }
+        let tries = firstTries.withLock { $0 }
+        guard tries < 5, let error else {
+            throw error ?? HarvestError(.unavailable, "the server does not answer", at: url, next: "try again later")
+        }
+        let pause = max(error.retryAfter ?? 0, 0.1 * Double(1 << tries) * Double.random(in: 0.5...1))
+        try await Task.sleep(for: .seconds(min(60, pause)))
+        try await begin(tasks)
+    }
+
+    private let firstTries = Mutex(0)
+
+    private func carryOut(_ command: DownloadPlanner.Command, _ tasks: Requests) {
+        switch command {
+        case .open(let id, let range): request(id, range, tasks)
+        case .close(let id): tasks.cancel(id)
+        }
+    }
+
+    /// What a request's end means: the error to keep, where it may be tried again.
+    private func take(_ id: Int, _ end: StreamEnd) throws -> HarvestError? {
+        let now = Monotonic.now
+        func tell(_ ending: DownloadPlanner.Ending) {
+            state.withLock { $0.planner?.ended(Self.part(of: id), ending, now: now) }
+        }
+        switch end {
+        case .complete: tell(.complete)
+        case .stopped(let error):
+            if error is Enough { tell(.complete) } else if !(error is CancellationError) { throw error }
+        case .broke(let error):
+            tell(.broke)
+            return error
+        case .refused(let after, let error):
+            tell(.refused(after: after))
+            return error
+        case .failed(let error) where error is CancellationError: break  // closed by the planner
+        case .failed(let error): throw error
+        }
+        return nil
+    }
+
+    // MARK: Requests
+
+    private func request(_ id: Int, _ range: Range<Int>, _ tasks: Requests) {
+        tasks.add(
+            id,
+            Task { [self] in
+                let end = await store.stream(
+                    key, range, facts: { try self.take(facts: $0) }, to: { try self.take(id, $0) })
+                told.yield(.ended(id, end))
+            })
+    }
+
+    /// The first request, 0, becomes the planner's first part.
+    private static func part(of request: Int) -> Int { request == 0 ? 1 : request }
+
+    /// Before a request's first byte: is it the same object still?
+    private func take(facts: ObjectFacts) throws {
+        guard let total = facts.total else {
+            throw HarvestError.malformed("the server does not say how long the object is", at: url)
+        }
+        try state.withLock { state in
+            if let known = state.facts {
+                guard known.validator.agrees(with: facts.validator) else {
+                    throw HarvestError(
+                        .changed,
+                        "the object changed while it was read: first \(known.validator.display), now \(facts.validator.display)",
+                        at: url, next: "run the command again")
+                }
+                return
+            }
+            var done = IntervalSet()
+            if let kept = state.kept {
+                guard kept.facts.validator.agrees(with: facts.validator) else {
+                    throw HarvestError(.changed, "the object is not the one of the earlier run", at: url)
+                }
+                done = kept.done
+            }
+            state.facts = facts
+            if total == 0 { return }
+            try part.checkSpace(for: total - done.count)
+            try journal.begin(Journal.Identity(url: url, facts: facts), done: done)
+            var options = DownloadPlanner.Options()
+            let limits = store.limits
+            options.window = min(download.connections, limits.connections)
+            options.starts = limits.startsPerSecond.map { ($0, $0) }
+            options.isBounded = store.asksBoundedRanges
+            options.chunk =
+                min(download.segment, options.chunk.lowerBound)...max(download.segment, options.chunk.upperBound)
+            let now = Monotonic.now
+            var planner = DownloadPlanner(total: total, done: done, options: options, now: now)
+            _ = planner.adopt(state.first.range, openedAt: state.first.openedAt, now: now)
+            state.planner = planner
+        }
+    }
+
+    /// Writes a piece where it belongs.
+    private func take(_ request: Int, _ bytes: UnsafeRawBufferPointer) throws {
+        let id = Self.part(of: request)
+        let place = state.withLock { state in state.planner?.parts[id].map { ($0.position, $0.end) } }
+        guard let (position, end) = place else { throw Enough() }
+        let wanted = min(bytes.count, end - position)
+        if wanted > 0 { try part.write(UnsafeRawBufferPointer(rebasing: bytes[..<wanted]), at: position) }
+        let isEnough = state.withLock { state -> Bool in
+            guard var planner = state.planner else { return true }
+            state.planner = nil  // so that it is changed in place
+            _ = planner.received(id, bytes.count, now: Monotonic.now)
+            state.fetched += bytes.count
+            let part = planner.parts[id]
+            state.planner = planner
+            return part.map { $0.position >= $0.end } ?? true
+        }
+        if wanted > 0 {
+            journal.advance(part: id, from: position, to: position + wanted) {
+                state.withLock { $0.planner?.done ?? IntervalSet() }
+            }
+        }
+        if isEnough, wanted < bytes.count { throw Enough() }
+    }
+}
+
+/// The requests on their way.
+private final class Requests: Sendable {
+    private let tasks = Mutex<[Int: Task<Void, Never>]>([:])
+
+    func add(_ id: Int, _ task: Task<Void, Never>) { tasks.withLock { $0[id] = task } }
+    func remove(_ id: Int) { tasks.withLock { $0[id] = nil } }
+    func cancel(_ id: Int) { tasks.withLock { $0[id] }?.cancel() }
+
+    /// Ends them all, and waits until none writes any more.
+    func end() async {
+        let left = tasks.withLock { Array($0.values) }
+        for task in left { task.cancel() }
+        for task in left { await task.value }
+    }
+}

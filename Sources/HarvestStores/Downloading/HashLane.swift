@@ -1,0 +1,62 @@
+import HarvestCodecs
+import HarvestCore
+import Synchronization
+
+/// The sha256 of a file while it grows: what is whole from its first byte on is read back from the page cache.
+final class HashLane: Sendable {
+    private struct State: ~Copyable {
+        var digest = Digest(.sha256)
+        var position = 0
+        var isRunning = false
+    }
+
+    private let part: PartFile
+    private let state = Mutex(State())
+    /// Less than this is left for the next time.
+    private static let worthwhile = 4 << 20
+    private static let piece = 256 << 10
+
+    init(_ part: PartFile) { self.part = part }
+
+    /// Goes on to `front` on another thread, unless one is at it already or it is not worth it.
+    func follow(to front: Int) {
+        let isDue = state.withLock { state in
+            guard !state.isRunning, front - state.position >= Self.worthwhile else { return false }
+            state.isRunning = true
+            return true
+        }
+        guard isDue else { return }
+        Task.detached { [self] in
+            // A failure to read here is found again by `finish`.
+            _ = try? await Workers.files.run { [self] in try advance(to: front) }
+            state.withLock { $0.isRunning = false }
+        }
+    }
+
+    /// The checksum of the whole file, of that length.
+    func finish(_ count: Int) async throws -> String {
+        while state.withLock({ $0.isRunning }) { try await Task.sleep(for: .milliseconds(1)) }
+        return try await Workers.files.run { [self] in
+            try advance(to: count)
+            return state.withLock { $0.digest.hex }
+        }
+    }
+
+    private func advance(to end: Int) throws {
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.piece, alignment: 64)
+        defer { memory.deallocate() }
+        while true {
+            let position = state.withLock { $0.position }
+            guard position < end else { return }
+            let wanted = UnsafeMutableRawBufferPointer(rebasing: memory[..<min(Self.piece, end - position)])
+            let count = try part.read(into: wanted, at: position)
+            guard count == wanted.count else {
+                throw HarvestError(.storage, "the file is shorter than what was written", at: "")
+            }
+            state.withLock { state in
+                state.digest.update(UnsafeRawBufferPointer(wanted))
+                state.position += count
+            }
+        }
+    }
+}

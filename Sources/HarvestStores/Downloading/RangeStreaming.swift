@@ -1,0 +1,50 @@
+public import HarvestCore
+
+/// What is known of an object before its first byte comes.
+public struct ObjectFacts: Sendable, Equatable {
+    /// Length in bytes; `nil` where the far side does not say.
+    public var total: Int?
+    /// A strong entity tag, quotes included.
+    public var tag: String?
+    /// When it was last changed, in the far side's own spelling.
+    public var modified: String?
+
+    public init(total: Int? = nil, tag: String? = nil, modified: String? = nil) {
+        (self.total, self.tag, self.modified) = (total, tag, modified)
+    }
+
+    var validator: Validator { Validator(tag: tag, modified: modified, total: total) }
+}
+
+/// How a request for a range ended.
+public enum StreamEnd: Sendable {
+    /// All of it came.
+    case complete
+    /// Who took the bytes wanted no more.
+    case stopped(any Error)
+    /// It broke on the way and may be tried again.
+    case broke(HarvestError)
+    /// The host says "later", in so many seconds if it says that too.
+    case refused(after: Double?, HarvestError)
+    /// Trying again would not help.
+    case failed(any Error)
+}
+
+/// A store that hands on ranges as they come, without holding them.
+public protocol RangeStreamingStore: StreamingStore {
+    /// Whether a request's end can be named: FTP's cannot, and is cut off.
+    var asksBoundedRanges: Bool { get }
+
+    /// Requests at a time, and those that may start in a second, which the far side is said to bear.
+    var limits: (connections: Int, startsPerSecond: Double?) { get }
+
+    /// Hands on the bytes of a range in order, in one try.
+    ///
+    /// - Parameters:
+    ///   - facts: Called once before the first byte; what it throws ends the request.
+    ///   - sink: Must not block for long; what it throws ends the request.
+    func stream(
+        _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async -> StreamEnd
+}
