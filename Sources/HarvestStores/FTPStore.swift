@@ -94,7 +94,7 @@ public struct FTPStore: RangeStreamingStore {
 
     public var asksBoundedRanges: Bool { false }
 
-    public var limits: (connections: Int, startsPerSecond: Double?) { client.options.limits.shown(at: root.origin) }
+    public var limits: TransportOptions.HostLimits { client.options.limits.shown(at: root.origin) }
 
     public func stream(
         _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
@@ -103,7 +103,8 @@ public struct FTPStore: RangeStreamingStore {
         do {
             let address = try root.appending(try Key.components(of: key))
             let isFirst = Mutex(true)
-            let command = FTPCommand(range: "\(range.lowerBound)-\(range.upperBound - 1)") { replies in
+            let end = range.upperBound == .max ? "" : "\(range.upperBound - 1)"
+            let command = FTPCommand(range: "\(range.lowerBound)-\(end)") { replies in
                 // What SIZE and MDTM said stands before the first byte.
                 guard
                     isFirst.withLock({ first in

@@ -38,8 +38,10 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
 
     public var asksBoundedRanges: Bool { true }
 
-    public var limits: (connections: Int, startsPerSecond: Double?) {
-        (reader.client.options.limits.concurrentRequests, reader.client.options.limits.requestsPerSecond)
+    public var limits: TransportOptions.HostLimits {
+        let limits = reader.client.options.limits
+        return TransportOptions.HostLimits(
+            connections: limits.concurrentRequests, retrievesPerSecond: limits.requestsPerSecond)
     }
 
     public func stream(

@@ -40,7 +40,7 @@ public struct HTTPStore: Store {
 
 extension HTTPStore: RangeStreamingStore {
     public var asksBoundedRanges: Bool { true }
-    public var limits: (connections: Int, startsPerSecond: Double?) {
+    public var limits: TransportOptions.HostLimits {
         reader.client.options.limits.shown(at: root.origin)
     }
 

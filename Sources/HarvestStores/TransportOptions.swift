@@ -1,4 +1,5 @@
 import Glibc
+public import HarvestCore
 
 /// How the program talks to other machines; the defaults stand here and nowhere else.
 public struct TransportOptions: Sendable {
@@ -50,12 +51,18 @@ public struct TransportOptions: Sendable {
         }
 
         func requests(at origin: WebAddress.Origin) -> Int {
-            min(concurrentRequests, host(origin.host)?.limits.connections ?? Int.max)
+            host(origin.host)?.limits.connections ?? concurrentRequests
         }
 
-        /// Both, for whoever plans by them.
-        func shown(at origin: WebAddress.Origin) -> (connections: Int, startsPerSecond: Double?) {
-            (requests(at: origin), rate(at: origin))
+        /// How many requests may start at once after a rest.
+        func burst(at origin: WebAddress.Origin) -> Double {
+            origin.scheme == "ftp" ? host(origin.host)?.limits.burst ?? 1 : max(1, requestsPerSecond ?? 1)
+        }
+
+        /// What is asked of an origin, for whoever plans by it.
+        func shown(at origin: WebAddress.Origin) -> HostLimits {
+            HostLimits(
+                connections: requests(at: origin), retrievesPerSecond: rate(at: origin), burst: burst(at: origin))
         }
 
         /// Requests that may start in a second; FTP servers count retrieves.
@@ -72,10 +79,46 @@ public struct TransportOptions: Sendable {
         public var connections: Int
         /// FTP retrieves that start in a second; `nil` is no limit.
         public var retrievesPerSecond: Double?
+        /// How many may start at once after a rest.
+        public var burst: Double
 
-        public init(connections: Int, retrievesPerSecond: Double? = nil) {
+        public init(connections: Int, retrievesPerSecond: Double? = nil, burst: Double = 4) {
             self.connections = connections
             self.retrievesPerSecond = retrievesPerSecond
+            self.burst = burst
+        }
+
+        /// `HOST=connections:24,retrieves:4,burst:4`, one or more with `;` between them; what is left out is as usual.
+        ///
+        /// - Throws: `.invalid`.
+        static func parse(_ text: String) throws(HarvestError) -> [String: HostLimits] {
+            var found: [String: HostLimits] = [:]
+            for item in text.split(separator: ";") {
+                let parts = item.split(separator: "=", maxSplits: 1)
+                guard parts.count == 2 else { throw mistake(item) }
+                var limits = HostLimits(connections: 16)
+                for setting in parts[1].split(separator: ",") {
+                    let pair = setting.split(separator: ":")
+                    guard pair.count == 2, let value = Double(pair[1]), value > 0, value < 1e6 else {
+                        throw mistake(item)
+                    }
+                    switch pair[0] {
+                    case "connections": limits.connections = Int(value)
+                    case "retrieves": limits.retrievesPerSecond = value
+                    case "burst": limits.burst = max(1, value)
+                    default: throw mistake(item)
+                    }
+                }
+                guard limits.connections >= 1 else { throw mistake(item) }
+                found[parts[0].lowercased().trimmingSpaces()] = limits
+            }
+            return found
+        }
+
+        private static func mistake(_ item: Substring) -> HarvestError {
+            .invalid(
+                "\"\(String(item).displayed(limit: 120))\" does not say what a host bears",
+                next: "write HOST=connections:16,retrieves:4,burst:4")
         }
     }
 
@@ -92,8 +135,13 @@ public struct TransportOptions: Sendable {
 
     public init() {}
 
-    /// The defaults, with what `HARVEST_CONNECT_TO` (a comma list) and `HARVEST_CA` say.
-    public init(environment: [String: String]) {
+    /// The defaults, with what `HARVEST_CONNECT_TO` (a comma list), `HARVEST_CA` and `HARVEST_HOST_LIMITS` say.
+    ///
+    /// - Throws: ``HarvestError`` `.invalid`.
+    public init(environment: [String: String]) throws(HarvestError) {
+        if let text = environment["HARVEST_HOST_LIMITS"] {
+            limits.hosts.merge(try HostLimits.parse(text)) { $1 }
+        }
         connectTo = (environment["HARVEST_CONNECT_TO"] ?? "").split(separator: ",").map {
             String($0.drop { $0 == " " })
         }

@@ -28,6 +28,9 @@ public struct FetchOptions: Sendable {
 
     public init(folder: String) { self.folder = folder }
 
+    /// Whether all there is is wanted, whatever it is.
+    var asksForAll: Bool { level == nil && !isPart && maximumBytes == nil && !isDryRun }
+
     /// Whether a box is asked for.
     var isPart: Bool { box != nil || around != nil }
 }
@@ -80,7 +83,9 @@ extension Context {
         case .voxels where options.isDryRun: break
         case .file(let name):
             try Disk.makeFolder(options.folder)
-            outcome.files = [try await fetchFile(store, name, source, options, progress)]
+            let file = try await fetchFile(store, name, source, options, progress)
+            outcome.files = [file]
+            outcome.plan = "whole file, \(file.bytes) bytes"
         case .part(let part, let contents, let name):
             let format = try folderFormat(contents.format, source)
             let copy = try await format.copy(part, of: contents, in: store)
@@ -126,6 +131,8 @@ extension Context {
     private func plan(
         _ source: Address, _ link: Link, _ options: FetchOptions, _ opened: Contents?, _ meter: Meter
     ) async throws -> FetchPlan {
+        // A file that is wanted whole is not read first: its server says soon enough how long it is.
+        if opened == nil, options.asksForAll, isFile(source, link.format) { return try FetchPlan(wholeFile: source) }
         do {
             let contents: Contents
             if let opened {
@@ -137,10 +144,21 @@ extension Context {
                 contents, source, isFolder: formats.contains { $0.name == contents.format && $0 is any FolderFormat },
                 options)
         } catch let error as HarvestError where error.kind == .unsupported {
-            let isFolder = ["", "zarr", "n5", "precomputed"].contains(source.fileExtension)
-            guard !isFolder, options.level == nil, !options.isPart, options.maximumBytes == nil else { throw error }
+            guard options.asksForAll, !Self.folderExtensions.contains(source.fileExtension) else { throw error }
             return try FetchPlan(wholeFile: source)
         }
+    }
+
+    private static let folderExtensions: Set = ["", "zarr", "n5", "precomputed"]
+
+    /// Whether an address names one file, by its format or extension.
+    private func isFile(_ source: Address, _ name: String?) -> Bool {
+        guard !Self.folderExtensions.contains(source.fileExtension), !source.location.hasSuffix("/") else {
+            return false
+        }
+        guard let name = name ?? source.format else { return true }
+        let format = formats.first { $0.name == name || $0.fileExtensions.contains(name) }
+        return format.map { !($0 is any FolderFormat) } ?? false
     }
 
     private func folderFormat(_ name: String, _ source: Address) throws -> any FolderFormat {

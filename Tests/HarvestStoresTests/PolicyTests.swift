@@ -187,11 +187,25 @@ import Testing
         #expect(throws: HarvestError.self) { try HTTPClient(options: quickOptions(connectTo: [line])) }
     }
 
-    @Test func `options come from the environment`() {
-        let options = TransportOptions(environment: [
+    @Test(arguments: ["h", "h=", "h=connections", "h=connections:0", "h=speed:9", "h=retrieves:x"])
+    func `limits of a host that make no sense`(text: String) {
+        #expect(throws: HarvestError.self) { try TransportOptions(environment: ["HARVEST_HOST_LIMITS": text]) }
+    }
+
+    @Test func `limits of hosts come from the environment too`() throws {
+        let text = "h.org=connections:24,retrieves:2,burst:3; ebi.ac.uk=connections:3"
+        let limits = try TransportOptions(environment: ["HARVEST_HOST_LIMITS": text]).limits
+        let origin = try WebAddress("ftp://x.h.org/").origin
+        #expect(limits.requests(at: origin) == 24 && limits.rate(at: origin) == 2 && limits.burst(at: origin) == 3)
+        #expect(limits.requests(at: try WebAddress("https://ftp.ebi.ac.uk/").origin) == 3)
+    }
+
+    @Test func `options come from the environment`() throws {
+        let options = try TransportOptions(environment: [
             "HARVEST_CONNECT_TO": ":443:127.0.0.1:1, a:80:b:2", "HARVEST_CA": "/ca.pem", "https_proxy": "http://p",
         ])
         #expect(options.connectTo == [":443:127.0.0.1:1", "a:80:b:2"] && options.certificateAuthority == "/ca.pem")
-        #expect(options.usesProxy && !TransportOptions(environment: ["HARVEST_CA": ""]).usesProxy)
+        #expect(options.usesProxy)
+        #expect(try !TransportOptions(environment: ["HARVEST_CA": ""]).usesProxy)
     }
 }

@@ -5,15 +5,15 @@ import Synchronization
 ///
 /// A run that ends early, however it ends, leaves `PATH.part` and its journal; the next one asks for what is missing.
 public struct Download: Sendable {
-    /// Requests on their way at a time, at the most; the store's own limits hold besides.
-    public var connections: Int
+    /// Requests on their way at a time, at the most; `nil` is what the far side is said to bear.
+    public var connections: Int?
     /// Length of the first range, in bytes.
     public var segment: Int
     /// Whether the sha256 is computed on the way.
     public var hashes = true
 
-    public init(connections: Int = 16, segment: Int = 8 << 20) {
-        self.connections = max(1, connections)
+    public init(connections: Int? = nil, segment: Int = 8 << 20) {
+        self.connections = connections.map { max(1, $0) }
         self.segment = max(1, segment)
     }
 

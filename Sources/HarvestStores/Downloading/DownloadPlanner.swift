@@ -60,6 +60,10 @@ struct DownloadPlanner: Sendable {
         var meter = (start: 0.0, bytes: 0)
         /// Bytes of the request on its way.
         var received = 0
+        /// From where on its whole life is averaged, once it has got going.
+        var base: (at: Double, bytes: Int)?
+        /// Bytes of all its requests.
+        var brought = 0
         var slowSince: Double?
         /// The silent part that it doubles.
         var doubles: Int?
@@ -67,6 +71,12 @@ struct DownloadPlanner: Sendable {
         var reopened = 0
         /// Tries that brought nothing.
         var failures = 0
+
+        /// Bytes a second over its life, once that means something.
+        func mean(_ now: Double) -> Double? {
+            guard let base, now - base.at >= 0.2 else { return nil }
+            return Double(brought - base.bytes) / (now - base.at)
+        }
     }
 
     /// Work that no connection has.
@@ -85,17 +95,16 @@ struct DownloadPlanner: Sendable {
     private var gaps: [Gap]
     private var options: Options
     private var lastID = 0
+    /// After so many seconds a connection's speed is believed for the first time.
+    private static let firstLook = 0.05
     /// Connections that are of use.
-    private var lanes = 1
+    private var lanes: Int
     private var window: Int
     private var tokens: Double
     private var tokensAt: Double
     private var roundTrip: Double?
     private var notBefore = 0.0
     private var backoff = 0.1
-    /// Ends planned by start times: ranges and when they may start.
-    private var schedule: [(at: Double, range: Range<Int>)] = []
-    private var isScheduled = false
     private var refusedAt: Double
 
     /// - Parameters:
@@ -110,6 +119,7 @@ struct DownloadPlanner: Sendable {
         tokensAt = now
         refusedAt = now
         gaps = done.gaps(in: 0..<total).map { Gap(range: $0) }
+        lanes = max(1, Int(options.starts?.burst ?? 1))
     }
 
     var isComplete: Bool { done.count == total }
@@ -153,13 +163,16 @@ struct DownloadPlanner: Sendable {
         }
         part.position += wanted
         part.received += count
+        part.brought += count
         part.lastByteAt = now
         part.meter.bytes += count
         let span = now - part.meter.start
-        if span >= 0.1 {
+        if span >= (part.rate == nil ? Self.firstLook : 0.1) {
             let rate = Double(part.meter.bytes) / span
-            let weight = min(1, span)
+            // What is young still grows (slow start): there the newest look counts most.
+            let weight = min(1, now - part.begunAt < 2 ? 5 * span : span)
             part.rate = part.rate.map { $0 + (rate - $0) * weight } ?? rate
+            if part.base == nil { part.base = (now, part.brought) }
             part.meter = (now, 0)
         }
         parts[id] = part
@@ -199,10 +212,6 @@ struct DownloadPlanner: Sendable {
         backoff = min(30, backoff * 2)
         notBefore = max(notBefore, now + max(after ?? 0, backoff / 2))
         refusedAt = now
-        isScheduled = false
-        for item in schedule { gaps.append(Gap(range: item.range)) }
-        schedule = []
-        gaps.sort { $0.range.lowerBound < $1.range.lowerBound }
     }
 
     /// Whether some part has been tried too often without any progress.
@@ -226,7 +235,6 @@ struct DownloadPlanner: Sendable {
         }
         replaceSlow(now, &commands)
         double(now, &commands)
-        if options.starts != nil { byStartTimes(now) }
         while now >= notBefore, running < wanted(now), hasToken, let id = next(now) {
             guard let part = parts[id] else { break }
             commands.append(ask(id, part, now))
@@ -251,45 +259,43 @@ struct DownloadPlanner: Sendable {
             // A short rest is asked for with what stands before it.
             if length > size + size / 2 { length = size }
         }
+        if !options.isBounded { length = total - part.position }
         part.asked = part.position + length
         (part.openedAt, part.lastByteAt, part.received) = (now, now, 0)
         parts[id] = part
         return .open(part: id, part.position..<part.position + length)
     }
 
+    /// What a connection brings once it has got going.
     private var medianRate: Double? {
-        let rates = parts.values.compactMap(\.rate).sorted()
+        let known = parts.values.filter { $0.rate != nil }.sorted { $0.begunAt < $1.begunAt }
+        // The older half says it; the younger ones still grow.
+        let rates = known.prefix((known.count + 1) / 2).compactMap(\.rate).sorted()
         return rates.isEmpty ? nil : rates[rates.count / 2]
     }
 
     /// How many connections are of use: as many as had some seconds of work each when their speed was first known. One
     /// that is done takes from another, so the number does not shrink with the rest.
     private mutating func wanted(_ now: Double) -> Int {
-        if options.starts != nil, isScheduled { return window }
         let isMeasured = parts.values.contains { part in
-            part.rate != nil && now - part.begunAt >= max(4 * (roundTrip ?? 0), 0.25)
+            part.rate != nil && now - part.begunAt >= 4 * (roundTrip ?? 0)
         }
         if isMeasured, let rate = medianRate {
             let useful = (Double(remaining) / max(rate * options.laneSeconds, 1)).rounded(.up)
-            lanes = max(lanes, Int(min(useful, 1e6)))
+            lanes = options.starts == nil ? max(lanes, Int(min(useful, 1e6))) : window
         }
         return min(window, lanes)
     }
 
     /// A new part of work that nobody has, or of somebody else's; `nil` where there is none.
     private mutating func next(_ now: Double) -> Int? {
-        if let first = schedule.first {
-            guard now >= first.at else { return nil }
-            schedule.removeFirst()
-            return add(first.range, asked: first.range.lowerBound, now)
-        }
         if let index = gaps.firstIndex(where: { $0.notBefore <= now && $0.failures < options.attempts }) {
             let gap = gaps.remove(at: index)
             let id = add(gap.range, asked: gap.range.lowerBound, now)
             parts[id]?.failures = gap.failures
             return id
         }
-        return take(now)
+        return options.starts == nil ? take(now) : takeByStartTime(now)
     }
 
     /// Takes the tail of the part that is expected to end last, so that both end together.
@@ -395,49 +401,52 @@ struct DownloadPlanner: Sendable {
         tokens -= 1
     }
 
-    /// Cuts the rest so that all connections end together, each beginning when its request may start.
+    /// Takes the tail of a part where the host counts starts: as much as the new connection brings until all end together.
     ///
-    /// With speed c and starts s, n connections end at T = (rest/c + Σ s) / n; the n is taken for which the last start
-    /// still lies before T. One request a connection.
-    private mutating func byStartTimes(_ now: Double) {
-        guard !isScheduled, let starts = options.starts, let rate = medianRate, now >= notBefore else { return }
-        let open = parts.values.filter { $0.asked != nil }
-        guard open.allSatisfy({ $0.received > 0 }), !open.isEmpty || !gaps.isEmpty else { return }
-        let latency = max(0, (roundTrip ?? 0))
-        let free = max(0, window - open.count)
-        let level = tokens
-        let later = (0..<free).map { index in
-            max(0, (Double(index + 1) - level) / starts.perSecond) + latency
+    /// With the speeds of those that run, speed c of new ones and their starts s, all end at
+    /// T = (rest + c Σ s) / (Σ speeds + n c); as many are counted as start before T. Each time one may start, T is found anew.
+    private mutating func takeByStartTime(_ now: Double) -> Int? {
+        let means = parts.values.compactMap { $0.mean(now) }.sorted()
+        let open = parts.filter { $0.value.asked != nil && $0.value.doubledAt == nil }
+        guard let starts = options.starts else { return nil }
+        guard !means.isEmpty else {
+            // No speed is known, and a start that is not used is lost: halves, of which others can take later.
+            guard open.count < Int(starts.burst),
+                let (id, victim) = open.max(by: {
+                    ($0.value.end - $0.value.position, $0.key) < ($1.value.end - $1.value.position, $1.key)
+                }), victim.end - victim.position >= 4 * options.leastCut
+            else { return nil }
+            let middle = victim.position + (victim.end - victim.position) / 2
+            parts[id]?.end = middle
+            return add(middle..<victim.end, asked: middle, now)
         }
-        let rest = open.reduce(0) { $0 + $1.end - $1.position } + gaps.reduce(0) { $0 + $1.range.count }
-        var best = (time: Double.infinity, count: 0)
-        var sum = 0.0
-        for count in 0...free {
-            if count > 0 { sum += later[count - 1] }
-            let lanes = open.count + count
-            guard lanes > 0 else { continue }
-            let time = (Double(rest) / rate + sum) / Double(lanes)
-            if count == 0 || later[count - 1] < time { best = (time, count) }
+        let own = means[means.count / 2], latency = roundTrip ?? 0
+        var rest = Double(gaps.reduce(0) { $0 + $1.range.count }), speed = 0.0
+        for part in open.values {
+            rest += Double(part.end - part.position)
+            speed += part.mean(now) ?? own
+            if part.rate == nil { rest += own * max(0, part.openedAt + latency - now) }
         }
-        // What an open part does not reach in that time is free.
-        for id in parts.keys.sorted() {
-            guard let part = parts[id], part.asked != nil else { continue }
-            let reach = part.position + Int((part.rate ?? rate) * best.time)
-            if part.end - reach > options.leastCut {
-                gaps.append(Gap(range: reach..<part.end))
-                parts[id]?.end = reach
-            }
+        var time: Double?
+        for index in 0..<max(0, window - open.count) {
+            let start = max(0, (Double(index + 1) - tokens) / starts.perSecond) + latency
+            let end = (rest + own * start) / (speed + own)
+            guard start < end else { break }
+            rest += own * start
+            speed += own
+            time = end
         }
-        gaps.sort { $0.range.lowerBound < $1.range.lowerBound }
-        schedule = []
-        for index in 0..<best.count where !gaps.isEmpty {
-            let size = max(1, Int(rate * (best.time - later[index])))
-            let range = gaps[0].range
-            let isLast = index == best.count - 1 && gaps.count == 1
-            let end = isLast || range.count < size + options.leastCut ? range.upperBound : range.lowerBound + size
-            schedule.append((now + later[index] - latency, range.lowerBound..<end))
-            if end == range.upperBound { gaps.removeFirst() } else { gaps[0].range = end..<range.upperBound }
+        guard let time else { return nil }
+        func left(_ part: Part) -> Double { Double(part.end - part.position) - (part.mean(now) ?? own) * time }
+        guard let (id, victim) = open.max(by: { (left($0.value), $0.key) < (left($1.value), $1.key) }) else {
+            return nil
         }
-        isScheduled = true
+        var size = own * (time - latency)
+        // What would remain for somebody else and is hardly worth a request goes along.
+        if left(victim) - size < Double(options.leastCut) { size = left(victim) }
+        guard size >= Double(options.leastCut), Int(size) < victim.end - victim.position else { return nil }
+        let start = victim.end - Int(size)
+        parts[id]?.end = start
+        return add(start..<victim.end, asked: start, now)
     }
 }

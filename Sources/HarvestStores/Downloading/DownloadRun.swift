@@ -55,7 +55,7 @@ final class DownloadRun: Sendable {
         }
         let ticker = Task { [told] in
             while !Task.isCancelled {
-                try? await Task.sleep(for: .milliseconds(50))
+                try? await Task.sleep(for: .milliseconds(20))
                 told.yield(.tick)
             }
         }
@@ -135,12 +135,13 @@ final class DownloadRun: Sendable {
     /// Sends the first request: for what is missing first, and no more of it than tells the length.
     private func begin(_ tasks: Requests) async throws {
         let range = state.withLock { state -> Range<Int> in
-            var range = 0..<download.segment
+            // Where a range has no end, the first one is the whole: others take from it.
+            var range = 0..<(store.asksBoundedRanges ? download.segment : Int.max)
             if let kept = state.kept, let total = kept.facts.total {
                 // Nothing may be missing: then one byte is asked for, to hear that the file is still the same.
                 let gap = kept.done.gaps(in: 0..<total).first ?? total - 1..<total
                 range = gap.lowerBound..<min(gap.upperBound, gap.lowerBound + download.segment)
-                if !store.asksBoundedRanges { range = gap }
+                if !store.asksBoundedRanges { range = gap.lowerBound..<Int.max }
             }
             state.first = (range, Monotonic.now)
             return range
@@ -233,8 +234,8 @@ final class DownloadRun: Sendable {
             try journal.begin(Journal.Identity(url: url, facts: facts), done: done)
             var options = DownloadPlanner.Options()
             let limits = store.limits
-            options.window = min(download.connections, limits.connections)
-            options.starts = limits.startsPerSecond.map { ($0, $0) }
+            options.window = download.connections.map { min($0, limits.connections) } ?? limits.connections
+            options.starts = limits.retrievesPerSecond.map { ($0, limits.burst) }
             options.isBounded = store.asksBoundedRanges
             options.chunk =
                 min(download.segment, options.chunk.lowerBound)...max(download.segment, options.chunk.upperBound)

@@ -153,7 +153,8 @@ final class Journal: @unchecked Sendable {
                 store(UInt64(position), Self.bank(bank) + 16 * (slot + 1) + 8)
                 return
             }
-            if state.count == Self.slots {  // what touches is joined, in the other bank, which then becomes the active one
+            if state.count == Self.slots {
+                // What touches is joined in the other bank, which then becomes the active one.
                 let other = 1 - bank
                 let joined = done()
                 write(joined, bank: other)

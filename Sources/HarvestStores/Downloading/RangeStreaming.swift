@@ -35,8 +35,8 @@ public protocol RangeStreamingStore: StreamingStore {
     /// Whether a request's end can be named: FTP's cannot, and is cut off.
     var asksBoundedRanges: Bool { get }
 
-    /// Requests at a time, and those that may start in a second, which the far side is said to bear.
-    var limits: (connections: Int, startsPerSecond: Double?) { get }
+    /// What the far side is said to bear.
+    var limits: TransportOptions.HostLimits { get }
 
     /// Hands on the bytes of a range in order, in one try.
     ///

@@ -8,8 +8,11 @@ final class Limiter: Sendable {
         var queue: [UInt64] = []
         var head = 0
         var waiters: [UInt64: CheckedContinuation<Bool, Never>] = [:]
-        /// When the next request may start.
-        var nextStart = 0.0
+        /// Before this moment none may start.
+        var notBefore = 0.0
+        /// Starts that are free now, below zero those that wait; `nil` before the first.
+        var tokens: Double?
+        var tokensAt = 0.0
 
         mutating func next() -> CheckedContinuation<Bool, Never>? {
             while head < queue.count {
@@ -48,7 +51,7 @@ final class Limiter: Sendable {
         let origin = limits.gate(of: asked)
         state.withLock {
             let until = Monotonic.now + seconds
-            $0.gates[origin, default: Gate()].nextStart = max(until, $0.gates[origin]?.nextStart ?? 0)
+            $0.gates[origin, default: Gate()].notBefore = max(until, $0.gates[origin]?.notBefore ?? 0)
         }
     }
 
@@ -102,9 +105,14 @@ final class Limiter: Sendable {
             var gate = state.gates[origin] ?? Gate()
             defer { state.gates[origin] = gate }
             let now = Monotonic.now
-            let start = max(now, gate.nextStart)
-            if let rate = limits.rate(at: asked), rate > 0 { gate.nextStart = start + 1 / rate }
-            return start - now
+            var delay = max(0, gate.notBefore - now)
+            if let rate = limits.rate(at: asked), rate > 0 {
+                let burst = limits.burst(at: asked)
+                let tokens = min(burst, (gate.tokens ?? burst) + (now - gate.tokensAt) * rate) - 1
+                (gate.tokens, gate.tokensAt) = (tokens, now)
+                delay = max(delay, -tokens / rate)
+            }
+            return delay
         }
     }
 }
