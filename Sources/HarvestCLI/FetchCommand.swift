@@ -70,7 +70,7 @@ struct FetchCommand: AsyncParsableCommand {
         if dryRun { return show(outcome.size) }
         for file in outcome.files.prefix(8) {
             Terminal.print(
-                "  \(outcome.folder)/\(file.path.displayed())  \(Size.text(file.bytes))  \(file.state.rawValue)  sha256 \(file.sha256 ?? "-")"
+                "  \(outcome.folder)/\(file.path.displayed())  \(Size.text(file.bytes))  \(file.state.rawValue)  sha256 \(file.sha256 ?? "-")\(check(file))"
             )
         }
         if outcome.files.count > 8 {
@@ -80,6 +80,11 @@ struct FetchCommand: AsyncParsableCommand {
         if absent > 0 { Terminal.print("  \(absent) chunks were never stored; they read as the fill value") }
         Terminal.print(
             "  \(Size.text(outcome.bytes)) in \(outcome.files.count) files; \(outcome.cost.requests) requests")
+    }
+
+    private func check(_ file: FetchedFile) -> String {
+        guard file.state == .fetched || file.state == .kept else { return "" }
+        return file.verifiedBy.map { ", as the server's \($0) says" } ?? ", unverified"
     }
 
     private func show(_ size: FetchSize) {

@@ -86,7 +86,7 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
     private static func listing(_ json: JSON, folder: String) -> Listing {
         let objects = (json["items"]?.array ?? []).compactMap { item -> Listing.Entry? in
             guard let key = item["name"]?.string, let name = ObjectKey.relative(key, to: folder) else { return nil }
-            let md5 = item["md5Hash"]?.string.flatMap(Self.hexadecimal).map { "md5:\($0)" }
+            let md5 = item["md5Hash"]?.string.flatMap(OfferedDigest.hexadecimal).map { "md5:\($0)" }
             return Listing.Entry(
                 name: name, bytes: item["size"]?.string.flatMap { Int($0) } ?? item["size"]?.int, checksum: md5)
         }
@@ -94,25 +94,6 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
             key.hasSuffix("/") ? ObjectKey.relative(String(key.dropLast()), to: folder) : nil
         }
         return Listing(objects: objects, folders: folders)
-    }
-
-    /// The bytes of a base64 text, in hexadecimal.
-    private static func hexadecimal(ofBase64 text: String) -> String? {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        let digits = Array("0123456789abcdef")
-        var out = ""
-        var (bits, count) = (0, 0)
-        for byte in text.utf8 where byte != UInt8(ascii: "=") {
-            guard let value = alphabet.firstIndex(of: byte) else { return nil }
-            bits = (bits << 6 | value) & 0xFFFF
-            count += 6
-            if count >= 8 {
-                count -= 8
-                let octet = bits >> count & 0xFF
-                out += [digits[octet >> 4], digits[octet & 15]]
-            }
-        }
-        return out
     }
 
     private func url(of key: String) throws(HarvestError) -> WebAddress {

@@ -194,7 +194,8 @@ extension Context {
             progress(Tally(subject: name, done: done, total: total))
         }
         let file = FetchedFile(
-            path: name, url: source.location, bytes: brought.bytes, sha256: brought.sha256, state: .fetched)
+            path: name, url: source.location, bytes: brought.bytes, sha256: brought.sha256,
+            verifiedBy: brought.verifiedBy, state: .fetched)
         try manifest.add(file)
         return file
     }

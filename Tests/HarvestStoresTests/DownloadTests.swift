@@ -173,3 +173,61 @@ import Testing
         #expect(access(folder.path + "/v.tif", F_OK) != 0)
     }
 }
+
+/// Checksums that servers offer; the values are those of the RFCs' and providers' own examples where they have one.
+@Suite struct OfferedDigestTests {
+    private func offered(_ headers: [String: String]) -> OfferedDigest? {
+        OfferedDigest(HTTPHead(status: 206, headers: headers))
+    }
+
+    @Test func `each provider's way to say it is understood`() {
+        // sha-256 of {"hello": "world"} and a line feed, as in RFC 9530 appendix B.1.
+        let text = "RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg="
+        let found = offered(["repr-digest": "sha-512=:AAAA:, sha-256=:\(text):"])
+        #expect(found?.algorithm == .sha256 && found?.source == "Repr-Digest")
+        #expect(found?.hex == "44aff4ab2d7c3250525675a08f0cfa9591168cffe51791c5f5bbc417c15a6c38")
+        #expect(offered(["digest": "sha-256=\(text)"])?.source == "Digest")
+        // The md5 of nothing.
+        let nothing = "d41d8cd98f00b204e9800998ecf8427e"
+        #expect(offered(["x-goog-hash": "crc32c=AAAAAA==, md5=1B2M2Y8AsgTpgAmY7PhCfg=="])?.hex == nothing)
+        #expect(offered(["etag": "\"\(nothing)\"", "server": "AmazonS3"])?.algorithm == .md5)
+    }
+
+    @Test(arguments: [
+        [:], ["etag": "\"d41d8cd98f00b204e9800998ecf8427e\""],
+        ["etag": "\"d41d8cd98f00b204e9800998ecf8427e-3\"", "server": "AmazonS3"],
+        [
+            "etag": "\"d41d8cd98f00b204e9800998ecf8427e\"", "server": "AmazonS3",
+            "x-amz-server-side-encryption": "aws:kms",
+        ],
+        ["repr-digest": "sha-256=:short:"], ["digest": "md5=abc"], ["x-goog-hash": "crc32c=AAAAAA=="],
+        ["repr-digest": "sha-256=:&&&&:"],
+    ])
+    func `what says nothing about all bytes is no checksum`(headers: [String: String]) {
+        #expect(offered(headers) == nil)
+    }
+
+    @Test func `bytes that do not have the checksum never get the name`() async throws {
+        let bytes = sample(300_000), folder = Folder()
+        var flipped = bytes
+        flipped[1234] ^= 1
+        for (sent, isRight) in [(bytes, true), (flipped, false)] {
+            let sum = Digest.hex(.md5, of: bytes)
+            let server = FaultServer { [sent] request, _ in
+                var answer = FaultServer.ranged(sent, request, tag: "\"\(sum)\"")
+                answer.headers["Server"] = "AmazonS3"
+                return answer
+            }
+            let store = try HTTPStore(server.url + "/v", client: quickClient())
+            if isRight {
+                let result = try await Download().fetch("", of: store, to: folder.path + "/right")
+                #expect(result.verifiedBy == "ETag")
+            } else {
+                await expectError(.changed, saying: "md5") {
+                    try await Download().fetch("", of: store, to: folder.path + "/wrong")
+                }
+                #expect(access(folder.path + "/wrong", F_OK) != 0)
+            }
+        }
+    }
+}

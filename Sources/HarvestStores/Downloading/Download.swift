@@ -22,6 +22,8 @@ public struct Download: Sendable {
         public var bytes: Int
         /// Lower-case hexadecimal; `nil` where none was asked for.
         public var sha256: String?
+        /// Where the checksum was offered that the bytes were held against; `nil` where none was.
+        public var verifiedBy: String?
         /// Bytes that this run brought, those that came twice included.
         public var fetched: Int
     }
@@ -60,7 +62,7 @@ public struct Download: Sendable {
             store is any StreamingStore
             ? try await stream(key, of: store, into: part, progress)
             : try await copy(key, of: store, into: part, progress)
-        let sha256 = hashes ? try await HashLane(part).finish(count) : nil
+        let sha256 = hashes ? try await HashLane(part).finish(count).sha256 : nil
         try await Workers.files.run { try part.publish(count: count) }
         return Result(bytes: count, sha256: sha256, fetched: count)
     }

@@ -1,3 +1,4 @@
+import HarvestCodecs
 import HarvestCore
 import Synchronization
 
@@ -20,6 +21,7 @@ final class DownloadRun: Sendable {
         /// From an earlier run.
         var kept: (facts: ObjectFacts, done: IntervalSet)?
         var fetched = 0
+        var lane: HashLane?
     }
 
     private let download: Download
@@ -28,7 +30,6 @@ final class DownloadRun: Sendable {
     private let part: PartFile
     private let journal: Journal
     private let progress: @Sendable (Int, Int?) -> Void
-    private let lane: HashLane?
     private let state = Mutex(State())
     private let events: AsyncStream<Event>
     private let told: AsyncStream<Event>.Continuation
@@ -41,7 +42,6 @@ final class DownloadRun: Sendable {
     ) {
         (self.download, self.key, self.store, self.part, self.journal) = (download, key, store, part, journal)
         self.progress = progress
-        lane = download.hashes ? HashLane(part) : nil
         (events, told) = AsyncStream.makeStream()
     }
 
@@ -76,13 +76,23 @@ final class DownloadRun: Sendable {
     }
 
     private func finish() async throws -> Download.Result {
-        let (facts, fetched) = state.withLock { ($0.facts, $0.fetched) }
+        let (facts, fetched, lane) = state.withLock { ($0.facts, $0.fetched, $0.lane) }
         let total = facts?.total ?? 0
-        let sha256 = try await lane?.finish(total)
+        let sums = try await lane?.finish(total)
+        if let offered = facts?.digest, let sums {
+            let found = offered.algorithm == .sha256 ? sums.sha256 : sums.md5
+            guard found == offered.hex else {
+                throw HarvestError(
+                    .changed,
+                    "the bytes that came have the \(offered.algorithm.rawValue) \(found ?? ""), and the server's \(offered.source) says \(offered.hex)",
+                    at: url, next: "run the command again; if it stays so, the file is damaged where it lies")
+            }
+        }
         let modified = facts?.modified.flatMap(HTTPDate.seconds)
         try await Workers.files.run { [part] in try part.publish(count: total, modified: modified) }
         progress(total, total)
-        return Download.Result(bytes: total, sha256: sha256, fetched: fetched)
+        return Download.Result(
+            bytes: total, sha256: sums?.sha256, verifiedBy: sums == nil ? nil : facts?.digest?.source, fetched: fetched)
     }
 
     // MARK: The loop
@@ -114,7 +124,7 @@ final class DownloadRun: Sendable {
             for command in commands { carryOut(command, tasks) }
             if isComplete { return }
             if isHopeless, let lastError { throw lastError }
-            lane?.follow(to: done.front)
+            state.withLock { $0.lane }?.follow(to: done.front)
             if now - toldAt >= 0.1, total > 0 {
                 progress(done.count, total)
                 toldAt = now
@@ -229,6 +239,7 @@ final class DownloadRun: Sendable {
                 done = kept.done
             }
             state.facts = facts
+            if download.hashes { state.lane = HashLane(part, withMD5: facts.digest?.algorithm == .md5) }
             if total == 0 { return }
             try part.checkSpace(for: total - done.count)
             try journal.begin(Journal.Identity(url: url, facts: facts), done: done)

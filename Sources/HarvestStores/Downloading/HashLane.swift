@@ -2,21 +2,26 @@ import HarvestCodecs
 import HarvestCore
 import Synchronization
 
-/// The sha256 of a file while it grows: what is whole from its first byte on is read back from the page cache.
+/// Checksums of a file while it grows: what is whole from its first byte on is read back from the page cache.
 final class HashLane: Sendable {
     private struct State: ~Copyable {
-        var digest = Digest(.sha256)
+        var sha256 = Digest(.sha256)
+        var md5 = Digest(.md5)
         var position = 0
         var isRunning = false
     }
 
     private let part: PartFile
+    private let withMD5: Bool
     private let state = Mutex(State())
     /// Less than this is left for the next time.
     private static let worthwhile = 4 << 20
     private static let piece = 256 << 10
 
-    init(_ part: PartFile) { self.part = part }
+    /// - Parameter withMD5: Whether that is wanted too.
+    init(_ part: PartFile, withMD5: Bool = false) {
+        (self.part, self.withMD5) = (part, withMD5)
+    }
 
     /// Goes on to `front` on another thread, unless one is at it already or it is not worth it.
     func follow(to front: Int) {
@@ -33,12 +38,12 @@ final class HashLane: Sendable {
         }
     }
 
-    /// The checksum of the whole file, of that length.
-    func finish(_ count: Int) async throws -> String {
+    /// The checksums of the whole file, of that length.
+    func finish(_ count: Int) async throws -> (sha256: String, md5: String?) {
         while state.withLock({ $0.isRunning }) { try await Task.sleep(for: .milliseconds(1)) }
         return try await Workers.files.run { [self] in
             try advance(to: count)
-            return state.withLock { $0.digest.hex }
+            return state.withLock { ($0.sha256.hex, withMD5 ? $0.md5.hex : nil) }
         }
     }
 
@@ -54,7 +59,8 @@ final class HashLane: Sendable {
                 throw HarvestError(.storage, "the file is shorter than what was written", at: "")
             }
             state.withLock { state in
-                state.digest.update(UnsafeRawBufferPointer(wanted))
+                state.sha256.update(UnsafeRawBufferPointer(wanted))
+                if withMD5 { state.md5.update(UnsafeRawBufferPointer(wanted)) }
                 state.position += count
             }
         }

@@ -9,6 +9,9 @@ public struct ObjectFacts: Sendable, Equatable {
     /// When it was last changed, in the far side's own spelling.
     public var modified: String?
 
+    /// A checksum of all bytes that the far side offers.
+    var digest: OfferedDigest?
+
     public init(total: Int? = nil, tag: String? = nil, modified: String? = nil) {
         (self.total, self.tag, self.modified) = (total, tag, modified)
     }

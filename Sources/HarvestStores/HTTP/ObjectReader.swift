@@ -118,7 +118,9 @@ final class ObjectReader: Sendable {
                 case .success(let content) = RangeAnswer.content(head, .bytes(range)), content.range != nil
             else { return .window(skip: 0, count: 64 << 10) }
             do {
-                try facts(ObjectFacts(total: content.total, tag: head["etag"], modified: head["last-modified"]))
+                var found = ObjectFacts(total: content.total, tag: head["etag"], modified: head["last-modified"])
+                found.digest = OfferedDigest(head)
+                try facts(found)
             } catch {
                 refusal.withLock { $0 = error }
                 return .stop

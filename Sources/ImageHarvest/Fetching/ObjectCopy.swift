@@ -81,7 +81,9 @@ struct ObjectCopy: Sendable {
                 let target = "\(folder)/\(path)"
                 if let slash = target.lastIndex(of: "/") { try Disk.makeFolder(String(target[..<slash])) }
                 let brought = try await Download(connections: Self.parts).fetch(key, of: store, to: target)
-                file = FetchedFile(path: path, url: url, bytes: brought.bytes, sha256: brought.sha256, state: .fetched)
+                file = FetchedFile(
+                    path: path, url: url, bytes: brought.bytes, sha256: brought.sha256,
+                    verifiedBy: brought.verifiedBy, state: .fetched)
                 try manifest.add(file)
                 return .file(file)
             }

@@ -19,23 +19,29 @@ public struct FetchedFile: Sendable, Hashable {
     public var bytes: Int
     public var sha256: String?
     public var state: State
+    /// Where the source offered the checksum that the bytes were held against: `Repr-Digest`, `x-goog-hash`, `ETag`, …;
+    /// `nil` where it offered none.
+    public var verifiedBy: String?
 
     var json: JSON {
         [
             "path": .string(path), "url": .string(url), "bytes": .int(bytes), "sha256": JSON(sha256),
-            "state": .string(state.rawValue),
+            "verified_by": JSON(verifiedBy), "state": .string(state.rawValue),
         ]
     }
 
-    init(path: String, url: String, bytes: Int, sha256: String?, state: State) {
+    init(path: String, url: String, bytes: Int, sha256: String?, verifiedBy: String? = nil, state: State) {
         (self.path, self.url, self.bytes, self.sha256, self.state) = (path, url, bytes, sha256, state)
+        self.verifiedBy = verifiedBy
     }
 
     init?(json: JSON) {
         guard let path = json["path"]?.string, let url = json["url"]?.string, let bytes = json["bytes"]?.int,
             let state = json["state"]?.string.flatMap(State.init(rawValue:))
         else { return nil }
-        self.init(path: path, url: url, bytes: bytes, sha256: json["sha256"]?.string, state: state)
+        self.init(
+            path: path, url: url, bytes: bytes, sha256: json["sha256"]?.string,
+            verifiedBy: json["verified_by"]?.string, state: state)
     }
 }
 

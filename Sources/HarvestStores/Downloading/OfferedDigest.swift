@@ -1,0 +1,71 @@
+import HarvestCodecs
+import HarvestCore
+
+/// A checksum of the whole object that a server offers beside its bytes.
+struct OfferedDigest: Sendable, Equatable {
+    var algorithm: Digest.Algorithm
+    /// Lower-case hexadecimal.
+    var hex: String
+    /// Where it was offered: `Repr-Digest`, `x-goog-hash`, …
+    var source: String
+
+    /// The strongest that a head offers; `nil` where there is none that says something about all bytes.
+    ///
+    /// `Repr-Digest` (RFC 9530 §3), `Digest` (RFC 3230 §4.3.2), `x-amz-checksum-sha256` and `x-goog-hash` (their providers'
+    /// documentation), and S3's ETag where it is an MD5: no multipart upload, no key of the customer's.
+    init?(_ head: HTTPHead) {
+        for name in ["repr-digest", "digest"] {
+            for item in (head[name] ?? "").split(separator: ",") {
+                let pair = item.split(separator: "=", maxSplits: 1)
+                guard pair.count == 2, pair[0].trimmingSpaces().lowercased() == "sha-256" else { continue }
+                let text = pair[1].trimmingSpaces().filter { $0 != ":" }
+                guard let hex = Self.hexadecimal(ofBase64: text), hex.utf8.count == 64 else { continue }
+                self.init(algorithm: .sha256, hex: hex, source: name == "digest" ? "Digest" : "Repr-Digest")
+                return
+            }
+        }
+        if head["x-amz-checksum-type"]?.uppercased() != "COMPOSITE", let text = head["x-amz-checksum-sha256"],
+            let hex = Self.hexadecimal(ofBase64: text), hex.utf8.count == 64
+        {
+            self.init(algorithm: .sha256, hex: hex, source: "x-amz-checksum-sha256")
+            return
+        }
+        for item in (head["x-goog-hash"] ?? "").split(separator: ",") {
+            let pair = item.split(separator: "=", maxSplits: 1)
+            guard pair.count == 2, pair[0].trimmingSpaces() == "md5",
+                let hex = Self.hexadecimal(ofBase64: pair[1].trimmingSpaces()), hex.utf8.count == 32
+            else { continue }
+            self.init(algorithm: .md5, hex: hex, source: "x-goog-hash")
+            return
+        }
+        let tag = (head["etag"] ?? "").filter { $0 != "\"" }
+        guard head["server"] == "AmazonS3", head["x-amz-server-side-encryption"].map({ $0 == "AES256" }) ?? true,
+            head["x-amz-server-side-encryption-customer-algorithm"] == nil, tag.utf8.count == 32,
+            tag.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+        else { return nil }
+        self.init(algorithm: .md5, hex: tag, source: "ETag")
+    }
+
+    init(algorithm: Digest.Algorithm, hex: String, source: String) {
+        (self.algorithm, self.hex, self.source) = (algorithm, hex, source)
+    }
+
+    /// The bytes of a base64 text, in hexadecimal; `nil` for what is none.
+    static func hexadecimal(ofBase64 text: String) -> String? {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        let digits = Array("0123456789abcdef")
+        var out = ""
+        var (bits, count) = (0, 0)
+        for byte in text.utf8 where byte != UInt8(ascii: "=") {
+            guard let value = alphabet.firstIndex(of: byte) else { return nil }
+            bits = (bits << 6 | value) & 0xFFFF
+            count += 6
+            if count >= 8 {
+                count -= 8
+                let octet = bits >> count & 0xFF
+                out += [digits[octet >> 4], digits[octet & 15]]
+            }
+        }
+        return out
+    }
+}
