@@ -5,7 +5,8 @@ struct FetchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fetch", abstract: "Bring files here, in parallel; run it again and what is complete is kept.",
         discussion: """
-            A file appears under its name only when it is whole; manifest.jsonl names each with its sha256.
+            A file appears under its name only when it is whole; manifest.jsonl names each with its sha256. An address \
+            that ends with a slash is a folder: a volume as its format knows it, else all files in it and below.
             A box of a chunked volume becomes a store of the same format, in a folder of its own: chunks byte for byte, \
             so it grows to the bounds of the chunks it meets; origin and translation say where it was cut from. A box \
             of a volume that is one file becomes a .npy file. --size alone takes the middle of the box from what a \
@@ -15,6 +16,7 @@ struct FetchCommand: AsyncParsableCommand {
               harvest fetch https://www.epfl.ch/labs/cvlab/data/data-em/ --link testing.tif --into data
               harvest fetch https://openorganelle.janelia.org/datasets/jrc_mus-nacc-2 --level 3 --into data
               harvest fetch s3://bucket/em.zarr --into data --dry-run
+              harvest fetch ftp://ftp.ebi.ac.uk/empiar/world_availability/11759/data/ --include '*.dm3'
               harvest fetch s3://bucket/em.zarr --level 1 --box 0:64,512:1024,512:1024 --into data
               harvest fetch https://tinyurl.com/hemibrain-ng --size 64,512,512 --into data
             """)
@@ -31,6 +33,10 @@ struct FetchCommand: AsyncParsableCommand {
     var size: Triple?
     @Option(help: ArgumentHelp("The middle of that box instead, in voxels of the level.", valueName: "z,y,x"))
     var centre: Triple?
+    @Option(help: ArgumentHelp("Of a folder: only files that fit; may be repeated.", valueName: "*.dm3"))
+    var include: [String] = []
+    @Option(help: ArgumentHelp("Of a folder: no files that fit; may be repeated.", valueName: "*.xml"))
+    var exclude: [String] = []
     @Option(help: "Refuse to fetch more than this, before anything starts.") var maxBytes: ByteCount?
     @Flag(help: "Say what would be fetched, and fetch nothing.") var dryRun = false
 
@@ -49,6 +55,7 @@ struct FetchCommand: AsyncParsableCommand {
         var options = FetchOptions(folder: into)
         (options.link, options.allLinks, options.level, options.box) = (link, allLinks, level, box)
         (options.maximumBytes, options.isDryRun) = (maxBytes?.value, dryRun)
+        (options.include, options.exclude) = (include, exclude)
         options.around = size.map { size in
             Surroundings(size: size.values.map { Int($0) }, centre: centre.map { .voxel($0.values) } ?? .shown)
         }

@@ -119,11 +119,14 @@ public struct CopiedObject: Sendable {
     public var unwrap: (@Sendable (Bytes) throws -> Bytes)?
     /// Whether the source may lack it: a chunk that was never stored.
     public var isOptional: Bool
+    /// Its length where a listing said it exactly.
+    public var bytes: Int?
 
     public init(
-        key: String, source: ChunkLocation, isOptional: Bool = true,
+        key: String, source: ChunkLocation, isOptional: Bool = true, bytes: Int? = nil,
         unwrap: (@Sendable (Bytes) throws -> Bytes)? = nil
     ) {
+        self.bytes = bytes
         self.key = key
         self.source = source
         self.isOptional = isOptional

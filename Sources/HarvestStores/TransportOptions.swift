@@ -36,7 +36,9 @@ public struct TransportOptions: Sendable {
         /// What single hosts are asked to bear, whatever the scheme; a name covers the hosts below it.
         public var hosts: [String: HostLimits] = [
             // The EBI's file servers refuse more than about 4 RETR a second and 16 connections of one visitor.
-            "ebi.ac.uk": HostLimits(connections: 16, retrievesPerSecond: 4)
+            "ebi.ac.uk": HostLimits(connections: 16, retrievesPerSecond: 4),
+            // Object stores are made for many small requests.
+            "amazonaws.com": HostLimits(connections: 64), "storage.googleapis.com": HostLimits(connections: 64),
         ]
 
         public init() {}

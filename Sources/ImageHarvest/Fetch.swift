@@ -1,5 +1,6 @@
 public import HarvestCore
 import HarvestCodecs
+import HarvestPortals
 import HarvestStores
 import Synchronization
 
@@ -23,6 +24,10 @@ public struct FetchOptions: Sendable {
     public var around: Surroundings?
     /// A box that is taken where nothing else fits.
     public var fallbackBox: String?
+    /// Of a folder of files: only those whose path or name fits one of these patterns (`*.dm3`); empty is all.
+    public var include: [String] = []
+    /// And none that fits one of these.
+    public var exclude: [String] = []
     /// Say what would be done, and do nothing.
     public var isDryRun = false
 
@@ -44,6 +49,12 @@ extension Context {
     public func fetch(
         _ address: String, _ options: FetchOptions, progress: @escaping @Sendable (Tally) -> Void = { _ in }
     ) async throws -> [Outcome] {
+        // A folder of files is listed once, not read as a page first.
+        if portal(publishing: address).map({ $0 is WebPage }) ?? true,
+            let outcome = try await fetchTree(address, options, progress)
+        {
+            return [outcome]
+        }
         let dataset: Dataset
         var options = options
         switch try await resolve(address) {
@@ -80,7 +91,9 @@ extension Context {
         case .file where options.isDryRun:
             let segment = Download().segment
             outcome.size.requests = plan.size.bytes.map { max(1, ($0 + segment - 1) / segment) }
-        case .voxels where options.isDryRun: break
+        case .tree,
+            .voxels where options.isDryRun:
+            break
         case .file(let name):
             try Disk.makeFolder(options.folder)
             let file = try await fetchFile(store, name, source, options, progress)
@@ -88,7 +101,8 @@ extension Context {
             outcome.plan = "whole file, \(file.bytes) bytes"
         case .part(let part, let contents, let name):
             let format = try folderFormat(contents.format, source)
-            let copy = try await format.copy(part, of: contents, in: store)
+            var copy = try await format.copy(part, of: contents, in: store)
+            try options.filter(&copy.objects, format: contents.format, source)
             outcome.folder = "\(options.folder)/\(name)"
             outcome.crop = CopiedBox(part, copy)
             outcome.isFolder = true
@@ -200,23 +214,53 @@ extension Context {
         return file
     }
 
-    /// Copies every object, byte for byte; then, if none failed, the metadata by which the copy can be opened.
-    private func fetchPart(
-        _ plan: FolderCopy, _ store: any Store, _ source: Address,
+    /// Brings all files of a folder, where the address is one.
+    private func fetchTree(
+        _ address: String, _ options: FetchOptions, _ progress: @escaping @Sendable (Tally) -> Void
+    ) async throws -> Outcome? {
+        let meter = Meter(), source = Address(address)
+        guard isFolder(source, options) else { return nil }
+        let store = try stores.open(source, meter: meter)
+        guard let plan = try await tree(source, store, options), case .tree(let objects, let name) = plan.kind else {
+            return nil
+        }
+        var outcome = Outcome(address: address, folder: "\(options.folder)/\(name)", plan: plan.sentence)
+        (outcome.isDryRun, outcome.size) = (options.isDryRun, plan.size)
+        if !options.isDryRun {
+            try Disk.makeFolder(outcome.folder)
+            try await fetchObjects(objects, store, source, "files", progress, &outcome)
+        }
+        outcome.cost = meter.cost
+        return outcome
+    }
+
+    /// Copies objects, byte for byte.
+    @discardableResult
+    private func fetchObjects(
+        _ objects: [CopiedObject], _ store: any Store, _ source: Address, _ what: String,
         _ progress: @escaping @Sendable (Tally) -> Void, _ outcome: inout Outcome
-    ) async throws {
+    ) async throws -> (Manifest, base: String) {
         let manifest = try Manifest(folder: outcome.folder)
         let base = source.location.last == "/" ? String(source.location.dropLast()) : source.location
         if let crop = outcome.crop { try manifest.add(crop, of: base) }
         let copy = ObjectCopy(store: store, base: base, folder: outcome.folder, manifest: manifest)
         let name = source.name
-        let copied = try await copy.run(plan.objects) { done, bytes in
-            progress(Tally(subject: "\(name), \(done) of \(plan.objects.count) chunks", done: bytes, total: nil))
+        let copied = try await copy.run(objects) { done, bytes in
+            progress(Tally(subject: "\(name), \(done) of \(objects.count) \(what)", done: bytes, total: nil))
         }
         outcome.files += copied.files
         outcome.failed += copied.failed
+        return (manifest, base)
+    }
+
+    /// Copies every object, byte for byte; then, if none failed, the metadata by which the copy can be opened.
+    private func fetchPart(
+        _ plan: FolderCopy, _ store: any Store, _ source: Address,
+        _ progress: @escaping @Sendable (Tally) -> Void, _ outcome: inout Outcome
+    ) async throws {
+        let (manifest, base) = try await fetchObjects(plan.objects, store, source, "chunks", progress, &outcome)
         // A chunk that is missing by failure would read as the fill value: a copy can be opened only once it is whole.
-        guard copied.failed.isEmpty else { return }
+        guard outcome.failed.isEmpty else { return }
         for object in plan.metadata {
             let target = "\(outcome.folder)/\(try Key.components(of: object.key).joined(separator: "/"))"
             try Disk.makeFolder(String(target[..<(target.lastIndex(of: "/") ?? target.endIndex)]))

@@ -130,6 +130,30 @@ import Testing
     ])
     func `an address of the internet`(host: String) { #expect(!NetworkAddress.isPrivate(host: host)) }
 
+    @Test(arguments: [
+        ("127.0.0.1", NetworkAddress.Depth.machine), ("localhost", .machine), ("[::1]", .machine),
+        ("0.0.0.0", .machine),
+        ("169.254.169.254", .machine), ("[fe80::1]", .machine), ("[::ffff:127.0.0.1]", .machine), ("0x7f.1", .machine),
+        ("10.0.0.1", .network), ("198.18.0.1", .network), ("[fd12::1]", .network), ("[::ffff:10.0.0.1]", .network),
+        ("8.8.8.8", .internet), ("h.org", .internet),
+    ])
+    func `how far inside an address lies`(host: String, depth: NetworkAddress.Depth) {
+        #expect(NetworkAddress.depth(host: host) == depth)
+    }
+
+    @Test(arguments: [
+        ("http://10.0.0.1/", "http://127.0.0.1/", false), ("http://10.0.0.1/", "http://169.254.169.254/", false),
+        ("http://10.0.0.1/", "http://10.0.0.2/", true), ("http://h.org/", "http://10.0.0.1/", false),
+        ("http://127.0.0.1/", "http://127.0.0.2/", true), ("http://localhost/", "http://10.0.0.1/", true),
+    ])
+    func `nobody leads further inside than he is`(from: String, to: String, isFollowed: Bool) throws {
+        var redirects = RedirectPolicy(try WebAddress(from), mapped: try ConnectMap([]))
+        do {
+            try redirects.follow(to)
+            #expect(isFollowed)
+        } catch { #expect(!isFollowed && error.kind == .denied) }
+    }
+
     @Test func `an address is taken apart and put together`() throws {
         let address = try WebAddress("HTTPS://u:p@Example.org:8443/a b/%2Fc?x=y z#!frag#ment")
         #expect(address.origin == .init(scheme: "https", host: "example.org", port: 8443))
@@ -171,7 +195,7 @@ import Testing
         var redirects = RedirectPolicy(try WebAddress("http://a.org/x"), mapped: map)
         redirects.answered(from: "8.8.8.8", throughProxy: false)
         try redirects.follow("https://b.org/")
-        #expect(!redirects.mustStayPublic)
+        #expect(redirects.limit != .internet)
     }
 
     @Test func `a name that stands for an address inside may lead to others inside, not through a proxy`() throws {

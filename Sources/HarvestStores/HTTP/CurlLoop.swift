@@ -242,9 +242,11 @@ final class CurlLoop: Sendable {
             handle,
             { me, peer, _, _, _ in
                 let transfer = Unmanaged<Transfer>.fromOpaque(me!).takeUnretainedValue()
-                guard transfer.request.mustBePublic, let peer else { return CURL_PREREQFUNC_OK }
+                guard let limit = transfer.request.limit, let peer else { return CURL_PREREQFUNC_OK }
                 let address = String(cString: peer)
-                guard NetworkAddress.isPrivate(literal: address) == true else { return CURL_PREREQFUNC_OK }
+                guard let depth = NetworkAddress.depth(literal: address), depth > limit else {
+                    return CURL_PREREQFUNC_OK
+                }
                 transfer.fail(.inside(address))
                 return CURL_PREREQFUNC_ABORT
             }, me)

@@ -152,7 +152,7 @@ public final class HTTPClient: Sendable {
         let request = TransferRequest(
             address: redirects.current, headers: lines,
             credentials: redirects.keepsHeaders ? redirects.first.credentials : nil, decodesBody: get.decodesBody,
-            mustBePublic: redirects.mustStayPublic && !options.usesProxy,
+            limit: options.usesProxy ? nil : redirects.limit,
             plan: { head in
                 let isPassed = head.isRedirect && head["location"] != nil || RetryPolicy.isRetried(status: head.status)
                 return isPassed ? .stop : plan(head)

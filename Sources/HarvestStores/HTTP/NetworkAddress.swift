@@ -2,6 +2,44 @@ import Glibc
 
 /// Tells addresses of the public internet from those of this machine and its networks.
 enum NetworkAddress {
+    /// How far inside an address lies. Nobody further out may lead there.
+    enum Depth: Comparable {
+        case internet
+        /// The networks that this machine is in.
+        case network
+        /// This machine, and what speaks to it alone (169.254.0.0/16 has the secrets of cloud machines).
+        case machine
+    }
+
+    /// The depth of a URL's host as it is written; names but `localhost` count as the internet's.
+    static func depth(host: String) -> Depth {
+        guard isPrivate(host: host) else { return .internet }
+        let name = host.lowercased()
+        if name == "localhost" || name.hasSuffix(".localhost") || name.hasSuffix(".localhost.") { return .machine }
+        return depth(literal: name.hasPrefix("[") ? String(name.dropFirst().prefix { $0 != "]" }) : name) ?? .network
+    }
+
+    /// The depth of a numeric address; `nil` if it is not one.
+    static func depth(literal: String) -> Depth? {
+        guard let isInside = isPrivate(literal: literal) else { return nil }
+        guard isInside else { return .internet }
+        var four = in_addr()
+        if inet_aton(literal, &four) != 0 {
+            let address = UInt32(bigEndian: four.s_addr)
+            return address >> 24 == 0x7F || address >> 24 == 0 || address >> 16 == 0xA9FE ? .machine : .network
+        }
+        var six = in6_addr()
+        guard inet_pton(AF_INET6, String(literal.prefix { $0 != "%" }), &six) == 1 else { return .network }
+        return withUnsafeBytes(of: six) { bytes in
+            if bytes.prefix(10).allSatisfy({ $0 == 0 }) {  // ::, ::1, and IPv4 in it
+                let isMapped = bytes[10] == 0xFF && bytes[11] == 0xFF
+                return !isMapped || bytes[12] == 127 || bytes[12] == 0 || bytes[12] == 169 && bytes[13] == 254
+                    ? .machine : .network
+            }
+            return bytes[0] == 0xFE && bytes[1] & 0xC0 == 0x80 ? .machine : .network
+        }
+    }
+
     /// Whether `host` of a URL is, as it is written, an address or name inside: `localhost`, `10.0.0.1`, `[::1]`,
     /// also in the odd spellings (`0x7f.1`, `2130706433`) that resolvers take.
     static func isPrivate(host: String) -> Bool {

@@ -14,23 +14,23 @@ struct RedirectPolicy {
     private var hops = 0
     /// Whether the caller's headers and credentials still go along.
     private(set) var keepsHeaders = true
-    /// Whether the request began on the public internet; an address inside is then out of bounds.
-    private(set) var isPublic: Bool
+    /// How far inside the request began; an address further inside is out of bounds.
+    private(set) var start: NetworkAddress.Depth
 
     init(_ first: WebAddress, mapped: ConnectMap) {
         self.first = first
         self.mapped = mapped
         current = first
-        isPublic = !NetworkAddress.isPrivate(host: first.origin.host)
+        start = NetworkAddress.depth(host: first.origin.host)
     }
 
-    /// Whether the current hop must not end at an address inside: its name is not one the user vouched for.
-    var mustStayPublic: Bool { hops > 0 && isPublic && !mapped.maps(current.origin) }
+    /// How far inside the current hop may end; `nil` where the user vouched for its host.
+    var limit: NetworkAddress.Depth? { hops > 0 && !mapped.maps(current.origin) ? start : nil }
 
     /// The first hop was answered from `address`: a name inside a private network may lead to others inside.
     mutating func answered(from address: String?, throughProxy: Bool) {
-        guard hops == 0, isPublic, !throughProxy, !mapped.maps(first.origin), let address else { return }
-        if NetworkAddress.isPrivate(literal: address) == true { isPublic = false }
+        guard hops == 0, !throughProxy, !mapped.maps(first.origin), let address else { return }
+        if let found = NetworkAddress.depth(literal: address) { start = max(start, found) }
     }
 
     /// Follows one `Location`.
@@ -56,9 +56,9 @@ struct RedirectPolicy {
         if current.origin.scheme == "https", next.origin.scheme == "http" {
             throw HarvestError(.denied, "a redirect from https to http", at: next.text)
         }
-        if isPublic, NetworkAddress.isPrivate(host: next.origin.host), !mapped.maps(next.origin) {
+        if NetworkAddress.depth(host: next.origin.host) > start, !mapped.maps(next.origin) {
             throw HarvestError(
-                .denied, "a redirect from the internet to an address inside this network", at: next.text,
+                .denied, "a redirect to an address inside this network or machine, from outside it", at: next.text,
                 next: "give the address itself if it is meant")
         }
         if next.origin != current.origin { keepsHeaders = false }

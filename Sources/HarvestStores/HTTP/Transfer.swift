@@ -23,8 +23,8 @@ struct TransferRequest: Sendable {
     var credentials: String?
     /// Whether a `Content-Encoding` is undone; never for ranges.
     var decodesBody = false
-    /// Whether to end before anything is sent where the name turns out to be an address inside.
-    var mustBePublic = false
+    /// Where the name turns out to be an address further inside than this, the request ends before anything is sent.
+    var limit: NetworkAddress.Depth?
     /// What is asked of an FTP server; `nil` speaks HTTP.
     var ftp: FTPCommand?
     var plan: @Sendable (HTTPHead) -> BodyPlan

@@ -5,6 +5,8 @@ struct FetchPlan {
     enum Kind {
         case nothing
         case file(name: String)
+        /// All files of a folder and of those below it, into a folder of that name.
+        case tree([CopiedObject], name: String)
         /// Part of a folder of chunks, into a folder of that name.
         case part(CopiedPart, of: Contents, name: String)
         /// A box of a volume that is one file, as a NumPy file.
@@ -21,6 +23,16 @@ struct FetchPlan {
     init(wholeFile source: Address) throws {
         (kind, sentence) = (.file(name: try Self.fileName(source)), "whole file, unread")
         size.files = 1
+    }
+
+    /// All files that a listing names.
+    init(tree objects: [CopiedObject], rounded: Int, of source: Address) throws {
+        let sizes = objects.map(\.bytes)
+        let sum = Self.sum(sizes.compactMap(\.self)).map { $0 + rounded }
+        self.init(
+            .tree(objects, name: try Self.fileName(source)),
+            objects.count == 1 ? "one file of the folder" : "the folder's \(objects.count) files",
+            FetchSize(files: objects.count, requests: objects.count, bytes: sum, isExact: !sizes.contains(nil)))
     }
 
     private init(_ kind: Kind, _ sentence: String, _ size: FetchSize) {

@@ -11,10 +11,12 @@ struct ObjectCopy: Sendable {
     let manifest: Manifest
 
     /// Objects on their way at one time; the transport's own limits hold besides.
-    private static let window = 32
-    /// Files that are too long to be held in memory, on their way at one time, each in so many parts.
-    private static let files = 4
+    private static let window = 64
+    /// Files that may be too long to be held in memory, on their way at one time, each in so many parts.
+    private static let files = 8
     private static let parts = 2
+    /// A file no longer than this is brought in one piece.
+    private static let small = 4 << 20
 
     private enum Copied: Sendable {
         case file(FetchedFile)
@@ -42,7 +44,7 @@ struct ObjectCopy: Sendable {
                 }
                 progress(files.count + failed.count, bytes)
             }
-            let window = objects.contains { $0.isFile } ? Self.files : Self.window
+            let window = objects.contains { isLong($0) } ? Self.files : Self.window
             for (index, object) in objects.enumerated() {
                 if index >= window { try take(try await group.next()) }
                 group.addTask { await copy(object) }
@@ -50,6 +52,12 @@ struct ObjectCopy: Sendable {
             while let copied = try await group.next() { try take(copied) }
         }
         return (files.sorted { $0.path < $1.path }, failed)
+    }
+
+    /// Whether an object is a file of its own, of any length, and no chunk.
+    private func isLong(_ object: CopiedObject) -> Bool {
+        !object.isOptional && object.source.range == .whole && object.unwrap == nil
+            && object.bytes.map { $0 > Self.small } ?? true
     }
 
     /// Asks once more for an object that was not there, and holds it against the listing where the store has one: a
@@ -77,7 +85,7 @@ struct ObjectCopy: Sendable {
             let path = try Key.components(of: object.key).joined(separator: "/")
             if let kept = manifest.kept(path, from: url) { return .file(kept) }
             let file: FetchedFile
-            if object.isFile {
+            if isLong(object) {
                 let target = "\(folder)/\(path)"
                 if let slash = target.lastIndex(of: "/") { try Disk.makeFolder(String(target[..<slash])) }
                 let brought = try await Download(connections: Self.parts).fetch(key, of: store, to: target)
@@ -105,11 +113,6 @@ struct ObjectCopy: Sendable {
             return .file(file)
         } catch { return .failure(key: object.key, HarvestError.wrapping(error)) }
     }
-}
-
-extension CopiedObject {
-    /// Whether it is a file of its own, of any length, and no chunk.
-    fileprivate var isFile: Bool { !isOptional && source.range == .whole && unwrap == nil }
 }
 
 extension ByteRange {

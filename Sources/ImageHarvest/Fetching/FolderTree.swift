@@ -1,0 +1,104 @@
+import Glibc
+import HarvestCore
+import HarvestStores
+
+/// All files below a folder that its server lists.
+extension Context {
+    /// Names by which a folder says that it is a volume of its own, whose format knows its members better than a listing:
+    /// servers hide names that begin with a dot.
+    private static let marks: Set = [
+        ".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarr.json", "attributes.json", "info",
+    ]
+    private static let deepest = 32
+    private static let mostFiles = 10_000_000
+
+    /// Whether an address is written as a folder's, and nothing of a volume is asked for.
+    func isFolder(_ source: Address, _ options: FetchOptions) -> Bool {
+        source.isRemote && source.format == nil && source.location.hasSuffix("/") && options.level == nil
+            && !options.isPart
+    }
+
+    /// What fetching the folder itself comes to, where a folder of files is what was asked for; `nil` where it is
+    /// something else.
+    ///
+    /// - Complexity: One request a folder; of a bucket one per thousand names.
+    func tree(_ source: Address, _ store: any Store, _ options: FetchOptions) async throws -> FetchPlan? {
+        let top: Listing
+        do { top = try await store.list("") } catch let error as HarvestError
+            where [.unsupported, .notFound, .denied, .malformed, .invalid].contains(error.kind)
+        { return nil }
+        // Without a file of its own it may be a group whose documents the server hides.
+        guard !top.objects.isEmpty, !top.objects.contains(where: { Self.marks.contains($0.name) }) else { return nil }
+        var entries: [Listing.Entry] = []
+        if let store = store as? any WalkingStore {
+            try await store.listAll("") { entries += $0 }
+        } else {
+            try await walk(top, "", 0, store, &entries)
+        }
+        let wanted = entries.filter { options.takes($0.name) }
+        guard !wanted.isEmpty else {
+            throw HarvestError(
+                .notFound, "none of the folder's \(entries.count) files is wanted", at: source.text,
+                next: "see what is there with: harvest list")
+        }
+        let objects = wanted.map { entry in
+            CopiedObject(
+                key: entry.name, source: ChunkLocation(key: entry.name, range: .whole), isOptional: false,
+                bytes: entry.bytes)
+        }
+        let plan = try FetchPlan(
+            tree: objects, rounded: wanted.reduce(0) { $0 + ($1.bytes == nil ? $1.roundedBytes ?? 0 : 0) }, of: source)
+        if let limit = options.maximumBytes, plan.size.bytes.map({ $0 > limit }) ?? true {
+            throw HarvestError.invalid(
+                "the folder's \(wanted.count) files have \(plan.size.bytes.map { "\($0)" } ?? "too many") bytes, over the limit of \(limit)",
+                at: source.text, next: "raise --max-bytes, or name the files with --include")
+        }
+        return plan
+    }
+
+    private func walk(
+        _ listing: Listing, _ prefix: String, _ depth: Int, _ store: any Store, _ entries: inout [Listing.Entry]
+    ) async throws {
+        for var entry in listing.objects {
+            entry.name = prefix + entry.name
+            entries.append(entry)
+        }
+        guard entries.count <= Self.mostFiles, depth < Self.deepest else {
+            throw HarvestError.unsupported(
+                "the folder goes on below \(prefix.displayed(limit: 200)): more than \(Self.deepest) levels or \(Self.mostFiles) files",
+                at: store.address, next: "fetch a folder below it")
+        }
+        let folders = listing.folders.map { prefix + $0 }
+        let found = try await folders.concurrently(atMost: 16) { ($0, try await store.list($0)) }
+        for (folder, below) in found.sorted(by: { $0.0 < $1.0 }) {
+            try await walk(below, folder + "/", depth + 1, store, &entries)
+        }
+    }
+}
+
+extension FetchOptions {
+    /// Leaves out slices that are not wanted; of other volumes nothing can be left out.
+    func filter(_ objects: inout [CopiedObject], format: String, _ source: Address) throws {
+        guard !include.isEmpty || !exclude.isEmpty else { return }
+        guard format == "slices" else {
+            throw HarvestError.invalid(
+                "--include and --exclude choose files of a folder, and this is a volume of \(format)", at: source.text,
+                next: "choose a --level or a --box of it")
+        }
+        objects.removeAll { !takes($0.key) }
+        if objects.isEmpty {
+            throw HarvestError(
+                .notFound, "none of the slices is wanted", at: source.text, next: "see what is there with: harvest list"
+            )
+        }
+    }
+
+    /// Whether a file of a folder is wanted: by its path below the folder, or by its name alone.
+    func takes(_ path: String) -> Bool {
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        func matches(_ pattern: String) -> Bool {
+            fnmatch(pattern, path, 0) == 0 || fnmatch(pattern, name, 0) == 0
+        }
+        return (include.isEmpty || include.contains(where: matches)) && !exclude.contains(where: matches)
+    }
+}
