@@ -1,5 +1,5 @@
 # Everything a person needs. Each target prints its phases with the seconds they took.
-.PHONY: demo test build bench format lint clean live soak
+.PHONY: demo test build bench bench-transfer format lint clean live soak
 
 SWIFT_FLAGS = -c release -Xswiftc -enable-testing
 
@@ -15,6 +15,9 @@ build:           ## one optimised build that also serves the tests
 
 bench:           ## our figures beside the peers', measured in one run
 	@bash Scripts/bench.sh
+
+bench-transfer:  ## fetch beside aria2, lftp, curl and rclone, over a delayed link
+	@bash Scripts/bench_transfer.sh
 
 format:          ## the tool decides
 	swift format -i -p -r Package.swift Sources Tests Examples

@@ -118,9 +118,11 @@ def main():
     print("\n".join(lines))
     if o.markdown:
         cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
+        old = o.markdown.read_text() if o.markdown.exists() else ""
+        rest = "\n## Transfer" + old.split("\n## Transfer", 1)[1] if "\n## Transfer" in old else ""
         o.markdown.write_text(
             f"# Results\n\n{time.strftime('%Y-%m-%d')}, {cpu}, {os.cpu_count()} cores, Debian 12; {o.runs} runs in turn, medians; a peer's "
-            "time holds its interpreter's start.\n`make bench`\n\n" + "\n".join(lines) + "\n")
+            "time holds its interpreter's start.\n`make bench`\n\n" + "\n".join(lines) + "\n" + rest)
 
 
 if __name__ == "__main__":
