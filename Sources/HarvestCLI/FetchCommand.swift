@@ -38,6 +38,8 @@ struct FetchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Of a folder: no files that fit; may be repeated.", valueName: "*.xml"))
     var exclude: [String] = []
     @Option(help: "Refuse to fetch more than this, before anything starts.") var maxBytes: ByteCount?
+    @Flag(help: "Compute no sha256 of a whole file; a checksum that its server offers is then not looked at either.")
+    var noSha256 = false
     @Flag(help: "Say what would be fetched, and fetch nothing.") var dryRun = false
 
     func validate() throws {
@@ -55,6 +57,7 @@ struct FetchCommand: AsyncParsableCommand {
         var options = FetchOptions(folder: into)
         (options.link, options.allLinks, options.level, options.box) = (link, allLinks, level, box)
         (options.maximumBytes, options.isDryRun) = (maxBytes?.value, dryRun)
+        options.hashes = !noSha256
         (options.include, options.exclude) = (include, exclude)
         options.around = size.map { size in
             Surroundings(size: size.values.map { Int($0) }, centre: centre.map { .voxel($0.values) } ?? .shown)

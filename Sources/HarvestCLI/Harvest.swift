@@ -33,7 +33,7 @@ struct Harvest: AsyncParsableCommand {
         version: "harvest 0.1.0",
         subcommands: [
             CollectCommand.self, DescribeCommand.self, ProbeCommand.self, FetchCommand.self, CompareCommand.self,
-            ReadCommand.self, ValidateCommand.self, ListCommand.self, DoctorCommand.self,
+            ReadCommand.self, ValidateCommand.self, VerifyCommand.self, ListCommand.self, DoctorCommand.self,
         ])
 
     static func main() async {

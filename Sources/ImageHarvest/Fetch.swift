@@ -28,6 +28,8 @@ public struct FetchOptions: Sendable {
     public var include: [String] = []
     /// And none that fits one of these.
     public var exclude: [String] = []
+    /// Whether the sha256 of a whole file is computed while it comes.
+    public var hashes = true
     /// Say what would be done, and do nothing.
     public var isDryRun = false
 
@@ -204,7 +206,9 @@ extension Context {
         let manifest = try Manifest(folder: options.folder)
         if let kept = try manifest.take(name, from: source.location) { return kept }
         let path = "\(options.folder)/\(name)"
-        let brought = try await Download().fetch("", of: store, to: path) { done, total in
+        var download = Download()
+        download.hashes = options.hashes
+        let brought = try await download.fetch("", of: store, to: path) { done, total in
             progress(Tally(subject: name, done: done, total: total))
         }
         let file = FetchedFile(

@@ -50,6 +50,27 @@ import Testing
         #expect(!states.isEmpty && !states.contains("fetched"))
     }
 
+    @Test func `verify finds what is damaged, and repairs it`() throws {
+        let folder = try Folder()
+        let replica = try Replica()
+        let fetched = try replica.run(["fetch", Address.trouble + "1k.bin", "--into", "\(folder.path)/a", "-q"])
+        #expect(try fetched.status == 0 && copy("latency:0", into: folder).status == 0)
+        let good = try Command.run(["verify", folder.path, "--json"])
+        #expect(good.status == 0 && good.json["files"] as? Int ?? 0 > 2 && good.json["ok"] as? Bool == true)
+        let file = URL(fileURLWithPath: "\(folder.path)/a/1k.bin")
+        var bytes = try Data(contentsOf: file)
+        let truth = bytes
+        bytes[500] ^= 1
+        try bytes.write(to: file)
+        let bad = try Command.run(["verify", folder.path, "--json"])
+        #expect(bad.status == 1)
+        #expect((bad.json["bad"] as? [[String: Any]])?.first?["path"] as? String == "a/1k.bin")
+        let repaired = try replica.run(["verify", folder.path, "--repair", "--json"])
+        #expect(repaired.status == 0 && (repaired.json["bad"] as? [[String: Any]])?.first?["repaired"] as? Bool == true)
+        #expect(try Data(contentsOf: file) == truth)
+        #expect(try Command.run(["verify", "\(folder.path)/nothing"]).status == 66)
+    }
+
     @Test func `read does not replace a file unless told to`() throws {
         let replica = try Replica()
         let folder = try Folder()

@@ -37,6 +37,9 @@ final class Manifest: Sendable {
 
     deinit { close(state.withLock { $0.descriptor }) }
 
+    /// All that is named, in the order of their paths.
+    var files: [FetchedFile] { state.withLock { $0.known.values.sorted { $0.path < $1.path } } }
+
     /// The file as an earlier run left it, from the same source and of the same length.
     func kept(_ path: String, from url: String) -> FetchedFile? {
         guard var file = state.withLock({ $0.known[path] }), file.url == url else { return nil }

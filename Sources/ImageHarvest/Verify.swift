@@ -1,0 +1,103 @@
+import Glibc
+public import HarvestCore
+import HarvestStores
+
+/// What `verify` found out about the files that earlier runs brought into a folder.
+public struct Verification: Sendable {
+    /// A file that is not as it was brought.
+    public struct Bad: Sendable, Hashable {
+        /// From the folder that was asked about.
+        public var path: String
+        public var reason: String
+        /// Whether it was brought again and is right now.
+        public var isRepaired: Bool
+    }
+
+    public var folder: String
+    public var files = 0
+    public var bytes = 0
+    public var bad: [Bad] = []
+
+    /// Whether every file is as it was brought, or is again.
+    public var isGood: Bool { bad.allSatisfy(\.isRepaired) }
+
+    public var json: JSON {
+        [
+            "schema": "harvest.verify/1", "address": .string(folder), "ok": .bool(isGood), "files": .int(files),
+            "bytes": .int(bytes),
+            "bad": .array(
+                bad.map {
+                    ["path": .string($0.path), "reason": .string($0.reason), "repaired": .bool($0.isRepaired)]
+                }),
+        ]
+    }
+}
+
+extension Context {
+    /// Computes the sha256 of every file that a manifest in `folder` or below it names, and holds it against the manifest.
+    ///
+    /// - Parameter repairs: Whether bad files are brought again from where they came.
+    /// - Throws: ``HarvestError`` `.notFound` where no manifest is there.
+    /// - Complexity: Reads every byte once.
+    public func verify(
+        _ folder: String, repairs: Bool = false, progress: @escaping @Sendable (Tally) -> Void = { _ in }
+    ) async throws -> Verification {
+        let manifests = Self.manifests(below: folder)
+        guard !manifests.isEmpty else {
+            throw HarvestError(
+                .notFound, "no \(Manifest.name) is there", at: folder,
+                next: "name a folder that fetch or collect filled")
+        }
+        var found = Verification(folder: folder)
+        for place in manifests {
+            let manifest = try Manifest(folder: place)
+            for file in manifest.files where file.state != .absent {
+                guard let expected = file.sha256 else { continue }
+                let path = "\(place)/\(file.path)"
+                found.files += 1
+                found.bytes += file.bytes
+                progress(Tally(subject: file.path, done: found.bytes, total: nil))
+                guard let reason = try await Self.fault(path, file.bytes, expected) else { continue }
+                var bad = Verification.Bad(path: Self.below(folder, path), reason: reason, isRepaired: false)
+                if repairs, file.url.firstIndex(of: "#") == nil, file.state != .written {
+                    _ = try await Download().fetch("", of: try stores.open(Address(file.url)), to: path)
+                    bad.isRepaired = try await Self.fault(path, file.bytes, expected) == nil
+                    if !bad.isRepaired { bad.reason = "the source holds another file by now" }
+                }
+                found.bad.append(bad)
+            }
+        }
+        return found
+    }
+
+    /// Why a file is not as it was brought.
+    private static func fault(_ path: String, _ bytes: Int, _ sha256: String) async throws -> String? {
+        guard let size = Disk.size(path) else { return "it is not there" }
+        guard size == bytes else { return "it has \(size) bytes and should have \(bytes)" }
+        return try await Workers.files.run { try Disk.sha256(path) == sha256 ? nil : "its sha256 is another one" }
+    }
+
+    private static func below(_ folder: String, _ path: String) -> String {
+        path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path
+    }
+
+    /// The folders at and below `folder` that hold a manifest, following no links.
+    private static func manifests(below folder: String) -> [String] {
+        var found: [String] = []
+        var waiting = [folder]
+        while let place = waiting.popLast() {
+            guard let stream = opendir(place) else { continue }
+            defer { closedir(stream) }
+            while let entry = readdir(stream) {
+                let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                    String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+                }
+                if name == Manifest.name { found.append(place) }
+                if Int32(entry.pointee.d_type) == Int32(DT_DIR), name != ".", name != ".." {
+                    waiting.append("\(place)/\(name)")
+                }
+            }
+        }
+        return found.sorted()
+    }
+}
