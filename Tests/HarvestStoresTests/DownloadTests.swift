@@ -127,6 +127,61 @@ import Testing
         #expect(try folder.read("v.tif") == new)
     }
 
+    @Test(arguments: ["journal", "part shorter", "part longer", "journal gone"])
+    func `what an earlier run left is believed as far as it holds`(damage: String) async throws {
+        let bytes = sample(3 << 20)
+        let isBroken = Mutex(true)
+        let server = FaultServer { request, index in
+            var answer = FaultServer.ranged(bytes, request, tag: "\"a\"")
+            if isBroken.withLock({ $0 }), index > 2 { return .init(status: 403) }
+            if isBroken.withLock({ $0 }), index == 2 { answer.fault = .cut(after: 100_000) }
+            return answer
+        }
+        await expectError(.denied) { try await fetch(server) }
+        isBroken.withLock { $0 = false }
+        let part = folder.path + "/v.tif.part"
+        switch damage {
+        case "journal":
+            // Each word of the first slots damaged in turn: start, position, sum.
+            var journal = try folder.read("v.tif.part.j") ?? []
+            for slot in 0..<8 { journal[16 << 10 + 64 * slot + 9] ^= 0x11 }
+            folder.write("v.tif.part.j", journal)
+        case "part shorter": truncate(part, 70_000)
+        case "part longer": truncate(part, 10 << 20)
+        default: unlink(part + ".j")
+        }
+        #expect(try await fetch(server) == bytes.count)
+        #expect(try folder.read("v.tif") == bytes)
+    }
+
+    @Test func `without a word on versions nothing is put together from parts`() async throws {
+        let new = Array(bytes.reversed())
+        let server = FaultServer { [bytes] request, index in
+            FaultServer.ranged(index < 2 ? bytes : new, request, tag: "W/\"x\"")
+        }
+        #expect(try await fetch(server) == bytes.count)
+        let found = try folder.read("v.tif")
+        #expect(found == bytes || found == new)
+        #expect(server.requests.contains { $0.range == nil })
+    }
+
+    @Test func `two lengths of one answer are none`() async throws {
+        let server = FaultServer { [bytes] request, _ in
+            var answer = FaultServer.Answer(body: bytes)
+            answer.headers["Content-Length"] = "5"
+            return answer
+        }
+        do {
+            _ = try await fetch(server)
+            #expect(try folder.read("v.tif") == bytes)
+        } catch { #expect([.malformed, .unavailable].contains(HarvestError.wrapping(error).kind)) }
+    }
+
+    @Test func `a fetch that brought nothing leaves nothing`() async throws {
+        await expectError(.denied) { try await fetch(FaultServer { _, _ in .init(status: 403) }) }
+        for name in ["v.tif", "v.tif.part", "v.tif.part.j"] { #expect(access(folder.path + "/" + name, F_OK) != 0) }
+    }
+
     @Test func `two runs at one file do not disturb each other`() async throws {
         let lock = try Journal(folder.path + "/v.tif.part.j")
         await expectError(.unavailable, saying: "another run") { try await fetch(.serving(["v.tif": bytes])) }
@@ -152,7 +207,8 @@ import Testing
     @Test func `what does not fit is refused before it starts`() async throws {
         let huge = 1 << 60
         let server = FaultServer { _, _ in
-            .init(status: 206, headers: ["Content-Range": "bytes 0-65535/\(huge)"], body: sample(65536))
+            .init(
+                status: 206, headers: ["Content-Range": "bytes 0-65535/\(huge)", "ETag": "\"a\""], body: sample(65536))
         }
         await expectError(.storage, saying: "do not fit") { try await fetch(server) }
         #expect(server.requests.count == 1)

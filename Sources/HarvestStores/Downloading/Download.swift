@@ -54,6 +54,12 @@ public struct Download: Sendable {
                     break
                 } catch let error as HarvestError where error.kind == .changed && attempt == 0 {
                     journal.clear()
+                } catch {
+                    if run.hasNothing {
+                        journal.remove()
+                        part.remove()
+                    }
+                    throw error
                 }
             }
         }

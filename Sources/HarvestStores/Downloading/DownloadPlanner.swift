@@ -268,7 +268,8 @@ struct DownloadPlanner: Sendable {
 
     /// What a connection brings once it has got going.
     private var medianRate: Double? {
-        let known = parts.values.filter { $0.rate != nil }.sorted { $0.begunAt < $1.begunAt }
+        let known = parts.filter { $0.value.rate != nil }
+            .sorted { ($0.value.begunAt, $0.key) < ($1.value.begunAt, $1.key) }.map(\.value)
         // The older half says it; the younger ones still grow.
         let rates = known.prefix((known.count + 1) / 2).compactMap(\.rate).sorted()
         return rates.isEmpty ? nil : rates[rates.count / 2]

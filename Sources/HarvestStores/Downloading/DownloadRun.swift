@@ -47,9 +47,15 @@ final class DownloadRun: Sendable {
 
     private var url: String { key.isEmpty ? store.address : "\(store.address)/\(key)" }
 
+    /// Whether neither this run nor an earlier one brought a byte.
+    var hasNothing: Bool { state.withLock { $0.facts == nil && $0.kept == nil } }
+
     func run() async throws -> Download.Result {
         if let old = journal.load(), old.identity.url == url, part.count > 0 {
-            state.withLock { $0.kept = (old.identity.facts, old.done) }
+            // What the journal says and the file does not hold is not here.
+            let length = part.count
+            let done = IntervalSet(old.done.ranges.map { $0.clamped(to: 0..<length) })
+            state.withLock { $0.kept = (old.identity.facts, done) }
         } else {
             try part.clear()
         }
@@ -237,6 +243,10 @@ final class DownloadRun: Sendable {
                     throw HarvestError(.changed, "the object is not the one of the earlier run", at: url)
                 }
                 done = kept.done
+            }
+            // Without a word on its version an object is taken in one piece, or parts of two could be put together.
+            if store.asksBoundedRanges, !facts.tellsVersions, total > state.first.range.count || state.kept != nil {
+                throw RangesIgnored()
             }
             state.facts = facts
             if download.hashes { state.lane = HashLane(part, withMD5: facts.digest?.algorithm == .md5) }

@@ -9,7 +9,8 @@ import Synchronization
 /// restart of the machine only the copy counts. The file is locked for as long as this lives.
 ///
 /// Layout, little-endian words of 64 bits: page 0 holds the magic, the active bank and who the file is (JSON); then three
-/// banks (two to write in turn, one the checkpoint) of a count, a sum (the checkpoint's) and pairs start, position.
+/// banks of slots (two to write in turn, one the checkpoint). A slot is a part's start and two positions, written in turn,
+/// each with a sum of its own: one that is torn or damaged is not believed, and the other still stands.
 final class Journal: @unchecked Sendable {
     /// Whose bytes they are.
     struct Identity: Equatable {
@@ -17,17 +18,18 @@ final class Journal: @unchecked Sendable {
         var facts: ObjectFacts
     }
 
-    private static let magic: UInt64 = 0x314A_5641_4800_0001
+    private static let magic: UInt64 = 0x314A_5641_4800_0002
     private static let headerBytes = 16 << 10
-    private static let slots = 1023
-    private static let bankBytes = 16 * (slots + 1)
+    private static let slots = 512
+    private static let slotBytes = 64
+    private static let bankBytes = slotBytes * slots
     private static let bytes = headerBytes + 3 * bankBytes
 
     private let path: String
     private let number: Int32
     private let memory: UnsafeMutableRawPointer
     /// Parts' slots; guarded, as all that is written.
-    private let state = Mutex<(slots: [Int: Int], count: Int)>(([:], 0))
+    private let state = Mutex<(slots: [Int: (index: Int, start: Int, turn: Int)], count: Int)>(([:], 0))
 
     /// Opens or makes the journal, and locks it.
     ///
@@ -66,8 +68,6 @@ final class Journal: @unchecked Sendable {
         memory.storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt64.self)
     }
 
-    private static func bank(_ index: Int) -> Int { headerBytes + index * bankBytes }
-
     /// What an earlier run left; `nil` for a new journal or one that makes no sense.
     func load() -> (identity: Identity, done: IntervalSet)? {
         guard word(0) == Self.magic else { return nil }
@@ -82,13 +82,16 @@ final class Journal: @unchecked Sendable {
         let bank = isSameBoot ? Int(clamping: word(8)) : 2
         guard (0...2).contains(bank) else { return nil }
         var done = IntervalSet()
-        let count = min(Self.slots, Int(clamping: word(Self.bank(bank))))
-        // A checkpoint that was being written when the power went is none.
-        if bank == 2, word(Self.bank(2) + 8) != sum(ofBank: 2) { return (identity(json, url, total), done) }
-        for slot in 0..<count {
-            let offset = Self.bank(bank) + 16 * (slot + 1)
-            let start = Int(clamping: word(offset)), position = Int(clamping: word(offset + 8))
-            if start < position, position <= total { done.insert(start..<position) }
+        for slot in 0..<Self.slots {
+            let offset = Self.slot(slot, bank)
+            let start = word(offset)
+            for turn in 0..<2 {
+                let position = word(offset + 8 + 16 * turn)
+                guard word(offset + 16 + 16 * turn) == Self.sum(start, position), start < position,
+                    position <= UInt64(total)
+                else { continue }
+                done.insert(Int(start)..<Int(position))
+            }
         }
         return (identity(json, url, total), done)
     }
@@ -99,12 +102,25 @@ final class Journal: @unchecked Sendable {
             facts: ObjectFacts(total: total, tag: json["tag"]?.string, modified: json["modified"]?.string))
     }
 
-    /// FNV-1a over a bank's pairs, word by word.
-    private func sum(ofBank bank: Int) -> UInt64 {
-        let count = min(Self.slots, Int(clamping: word(Self.bank(bank))))
-        return (0..<2 * count).reduce(0xCBF2_9CE4_8422_2325) { sum, index in
-            (sum ^ word(Self.bank(bank) + 16 + 8 * index)) &* 0x100_0000_01B3
+    /// FNV-1a over two words.
+    private static func sum(_ start: UInt64, _ position: UInt64) -> UInt64 {
+        var sum: UInt64 = 0xCBF2_9CE4_8422_2325
+        for word in [start, position] {
+            for byte in 0..<8 {
+                let value: UInt64 = word >> UInt64(8 * byte) & 0xFF
+                sum = (sum ^ value) &* 0x100_0000_01B3
+            }
         }
+        return sum
+    }
+
+    private static func slot(_ index: Int, _ bank: Int) -> Int { headerBytes + bank * bankBytes + index * slotBytes }
+
+    private func store(_ start: Int, _ position: Int, turn: Int, slot: Int, bank: Int) {
+        let offset = Self.slot(slot, bank)
+        if turn == 0 || word(offset) != UInt64(start) { store(UInt64(start), offset) }
+        store(UInt64(position), offset + 8 + 16 * turn)
+        store(Self.sum(UInt64(start), UInt64(position)), offset + 16 + 16 * turn)
     }
 
     /// Begins anew for `identity`, with what is here of it already.
@@ -117,7 +133,7 @@ final class Journal: @unchecked Sendable {
         state.withLock { state in
             state = ([:], 0)
             store(0, 0)  // no journal while it is written
-            for bank in 0..<3 { store(0, Self.bank(bank)) }
+            for offset in stride(from: Self.headerBytes, to: Self.bytes, by: 8) { store(0, offset) }
             guard text.count <= Self.headerBytes - 24 else { return }
             _ = text.withUnsafeBytes { memcpy(memory + 24, $0.baseAddress!, $0.count) }
             store(UInt64(text.count), 16)
@@ -134,13 +150,10 @@ final class Journal: @unchecked Sendable {
     func clear() { state.withLock { _ in store(0, 0) } }
 
     private func write(_ done: IntervalSet, bank: Int) {
-        let ranges = done.ranges.prefix(Self.slots)
-        for (slot, range) in ranges.enumerated() {
-            store(UInt64(range.lowerBound), Self.bank(bank) + 16 * (slot + 1))
-            store(UInt64(range.upperBound), Self.bank(bank) + 16 * (slot + 1) + 8)
+        for slot in 0..<Self.slots {
+            let range = slot < done.ranges.count ? done.ranges[slot] : 0..<0
+            for turn in 0..<2 { store(range.lowerBound, range.upperBound, turn: turn, slot: slot, bank: bank) }
         }
-        store(UInt64(ranges.count), Self.bank(bank))
-        if bank == 2 { store(sum(ofBank: 2), Self.bank(2) + 8) }
     }
 
     /// Notes that a part's bytes from `start` to `position` are in the file.
@@ -150,7 +163,8 @@ final class Journal: @unchecked Sendable {
         state.withLock { state in
             let bank = Int(clamping: word(8))
             if let slot = state.slots[part] {
-                store(UInt64(position), Self.bank(bank) + 16 * (slot + 1) + 8)
+                store(slot.start, position, turn: slot.turn, slot: slot.index, bank: bank)
+                state.slots[part]?.turn = 1 - slot.turn
                 return
             }
             if state.count == Self.slots {
@@ -162,17 +176,12 @@ final class Journal: @unchecked Sendable {
                 state = ([:], min(Self.slots, joined.ranges.count))
                 return
             }
-            let slot = state.count
-            store(UInt64(start), Self.bank(bank) + 16 * (slot + 1))
-            store(UInt64(position), Self.bank(bank) + 16 * (slot + 1) + 8)
-            state.slots[part] = slot
+            let index = state.count
+            for turn in 0..<2 { store(start, position, turn: turn, slot: index, bank: bank) }
+            state.slots[part] = (index, start, 0)
             state.count += 1
-            store(UInt64(state.count), Self.bank(bank))
         }
     }
-
-    /// A part's bytes go on somewhere else.
-    func forget(part: Int) { state.withLock { $0.slots[part] = nil } }
 
     /// Notes what is on the disk for certain: call with what was here before the file was synced.
     func checkpoint(_ done: IntervalSet) {

@@ -21,6 +21,9 @@ final class PartFile: Sendable {
         guard ftruncate(file.number, 0) == 0 || errno == EINVAL else { throw .system(errno, "writing", at: part) }
     }
 
+    /// Takes it away.
+    func remove() { unlink(part) }
+
     /// Length as it is now, in bytes.
     var count: Int { (try? Int(file.status(at: part).st_size)) ?? 0 }
 

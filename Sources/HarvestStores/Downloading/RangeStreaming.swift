@@ -4,7 +4,7 @@ public import HarvestCore
 public struct ObjectFacts: Sendable, Equatable {
     /// Length in bytes; `nil` where the far side does not say.
     public var total: Int?
-    /// A strong entity tag, quotes included.
+    /// An entity tag as the far side gives it.
     public var tag: String?
     /// When it was last changed, in the far side's own spelling.
     public var modified: String?
@@ -15,6 +15,9 @@ public struct ObjectFacts: Sendable, Equatable {
     public init(total: Int? = nil, tag: String? = nil, modified: String? = nil) {
         (self.total, self.tag, self.modified) = (total, tag, modified)
     }
+
+    /// Whether two answers can be told to be parts of one version.
+    var tellsVersions: Bool { tag?.hasPrefix("\"") == true || modified != nil || digest != nil }
 
     var validator: Validator { Validator(tag: tag, modified: modified, total: total) }
 }

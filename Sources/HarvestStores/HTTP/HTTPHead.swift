@@ -65,7 +65,13 @@ struct HeadParser {
             if status >= 200 { head = HTTPHead(status: status, headers: headers) }  // 1xx: the true one follows
         } else if let colon = bare.firstIndex(of: ":"), text.first != " ", text.first != "\t" {
             let name = bare[..<colon].lowercased()
-            if headers[name] == nil { headers[name] = String(bare[bare.index(after: colon)...]).trimmed }
+            let value = String(bare[bare.index(after: colon)...]).trimmed
+            if let known = headers[name] {
+                // Two lengths that differ are none (RFC 9112 §6.3): the answer is refused by whoever wants its body.
+                if name == "content-length", known != value { headers[name] = "\(known), \(value)" }
+            } else {
+                headers[name] = value
+            }
         }
         return true
     }

@@ -33,6 +33,11 @@ extension ObjectReader {
                 "the server encodes the bytes (Content-Encoding: \(encoding.displayed(limit: 40))) though none was asked for",
                 at: place)
         }
+        if let length = response.head["content-length"], response.head.contentLength == nil {
+            throw .malformed(
+                "the server says two lengths of one answer, or none that is one (\(length.displayed(limit: 60)))",
+                at: place)
+        }
         let path = address.path.lowercased()
         if path.hasSuffix(".html") || path.hasSuffix(".htm") { return }
         let startsAtZero = response.head.status == 200 || response.head["content-range"]?.hasPrefix("bytes 0-") == true

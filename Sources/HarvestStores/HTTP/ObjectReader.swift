@@ -5,11 +5,14 @@ import Synchronization
 struct Validator: Sendable, Equatable {
     /// A strong entity tag, quotes included; a weak one says nothing about bytes.
     var tag: String?
+    /// A weak tag: that it is the same says nothing about bytes, that it is another one does.
+    var weakTag: String?
     var modified: String?
     var total: Int?
 
     init(tag: String? = nil, modified: String? = nil, total: Int? = nil) {
         self.tag = tag.flatMap { $0.hasPrefix("\"") ? $0 : nil }
+        weakTag = tag.flatMap { $0.hasPrefix("W/") ? $0 : nil }
         self.modified = modified
         self.total = total
     }
@@ -19,6 +22,7 @@ struct Validator: Sendable, Equatable {
         if let total, let theirs = other.total, total != theirs { return false }
         if let tag, let theirs = other.tag { return tag == theirs }
         if let modified, let theirs = other.modified { return modified == theirs }
+        if let weakTag, let theirs = other.weakTag { return weakTag == theirs }
         return true
     }
 
@@ -26,6 +30,7 @@ struct Validator: Sendable, Equatable {
     func completed(by other: Validator) -> Validator {
         var copy = self
         copy.tag = tag ?? other.tag
+        copy.weakTag = weakTag ?? other.weakTag
         copy.modified = modified ?? other.modified
         copy.total = total ?? other.total
         return copy
