@@ -225,14 +225,20 @@ extension Context {
         let meter = Meter(), source = Address(address)
         guard isFolder(source, options) else { return nil }
         let store = try stores.open(source, meter: meter)
-        guard let plan = try await tree(source, store, options), case .tree(let objects, let name) = plan.kind else {
-            return nil
-        }
+        guard let plan = try await tree(source, store, options),
+            case .tree(let objects, let refused, let name) = plan.kind
+        else { return nil }
         var outcome = Outcome(address: address, folder: "\(options.folder)/\(name)", plan: plan.sentence)
         (outcome.isDryRun, outcome.size) = (options.isDryRun, plan.size)
         if !options.isDryRun {
             try Disk.makeFolder(outcome.folder)
             try await fetchObjects(objects, store, source, "files", progress, &outcome)
+        }
+        for path in refused {
+            let why = HarvestError(
+                .denied, "a file of that name would take the place of what harvest keeps beside fetched files",
+                at: "\(address)\(path)", next: "fetch it alone, into another folder")
+            outcome.failed.append((path, "\(address)\(path)", why))
         }
         outcome.cost = meter.cost
         return outcome

@@ -14,7 +14,7 @@ struct DownloadPlanner: Sendable {
         var chunkSeconds = 4.0
         var chunk = 1 << 20...64 << 20
         /// Another connection joins where each would have so many seconds of work.
-        var laneSeconds = 1.0
+        var laneSeconds = 2.0
         /// Whether ranges have an end: FTP's have none, and end with the connection.
         var isBounded = true
         /// A part smaller than this is not divided.

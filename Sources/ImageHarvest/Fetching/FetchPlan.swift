@@ -5,8 +5,8 @@ struct FetchPlan {
     enum Kind {
         case nothing
         case file(name: String)
-        /// All files of a folder and of those below it, into a folder of that name.
-        case tree([CopiedObject], name: String)
+        /// All files of a folder and of those below it, into a folder of that name; some cannot have their names here.
+        case tree([CopiedObject], refused: [String], name: String)
         /// Part of a folder of chunks, into a folder of that name.
         case part(CopiedPart, of: Contents, name: String)
         /// A box of a volume that is one file, as a NumPy file.
@@ -26,11 +26,11 @@ struct FetchPlan {
     }
 
     /// All files that a listing names.
-    init(tree objects: [CopiedObject], rounded: Int, of source: Address) throws {
+    init(tree objects: [CopiedObject], refused: [String], rounded: Int, of source: Address) throws {
         let sizes = objects.map(\.bytes)
         let sum = Self.sum(sizes.compactMap(\.self)).map { $0 + rounded }
         self.init(
-            .tree(objects, name: try Self.fileName(source)),
+            .tree(objects, refused: refused, name: try Self.fileName(source)),
             objects.count == 1 ? "one file of the folder" : "the folder's \(objects.count) files",
             FetchSize(files: objects.count, requests: objects.count, bytes: sum, isExact: !sizes.contains(nil)))
     }

@@ -35,7 +35,9 @@ extension Context {
         } else {
             try await walk(top, "", 0, store, &entries)
         }
-        let wanted = entries.filter { options.takes($0.name) }
+        let all = entries.filter { options.takes($0.name) }
+        let wanted = all.filter { !Self.isReserved($0.name) }
+        let refused = all.filter { Self.isReserved($0.name) }.map(\.name)
         guard !wanted.isEmpty else {
             throw HarvestError(
                 .notFound, "none of the folder's \(entries.count) files is wanted", at: source.text,
@@ -47,13 +49,19 @@ extension Context {
                 bytes: entry.bytes)
         }
         let plan = try FetchPlan(
-            tree: objects, rounded: wanted.reduce(0) { $0 + ($1.bytes == nil ? $1.roundedBytes ?? 0 : 0) }, of: source)
+            tree: objects, refused: refused,
+            rounded: wanted.reduce(0) { $0 + ($1.bytes == nil ? $1.roundedBytes ?? 0 : 0) }, of: source)
         if let limit = options.maximumBytes, plan.size.bytes.map({ $0 > limit }) ?? true {
             throw HarvestError.invalid(
                 "the folder's \(wanted.count) files have \(plan.size.bytes.map { "\($0)" } ?? "too many") bytes, over the limit of \(limit)",
                 at: source.text, next: "raise --max-bytes, or name the files with --include")
         }
         return plan
+    }
+
+    /// Names that stand here for something else while files come.
+    private static func isReserved(_ path: String) -> Bool {
+        path == Manifest.name || path.hasSuffix(".part") || path.hasSuffix(".part.j")
     }
 
     private func walk(

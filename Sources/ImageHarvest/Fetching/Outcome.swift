@@ -37,7 +37,9 @@ public struct FetchedFile: Sendable, Hashable {
 
     init?(json: JSON) {
         guard let path = json["path"]?.string, let url = json["url"]?.string, let bytes = json["bytes"]?.int,
-            let state = json["state"]?.string.flatMap(State.init(rawValue:))
+            let state = json["state"]?.string.flatMap(State.init(rawValue:)),
+            // A manifest may have come from outside: its names lead nowhere but below its folder.
+            !path.isEmpty, (try? Key.components(of: path)) != nil, bytes >= 0
         else { return nil }
         self.init(
             path: path, url: url, bytes: bytes, sha256: json["sha256"]?.string,
