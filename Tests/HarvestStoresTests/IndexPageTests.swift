@@ -91,6 +91,15 @@ import Testing
         #expect(listing.objects.map(\.name) == ["good.tif"] && listing.folders.isEmpty)
     }
 
+    @Test func `links by the whole path or address of the folder are names in it`() throws {
+        let page = """
+            <title>Index of /</title><a href="/data/set%201/a.tif">a</a><a href="https://h.org/data/set%201/b.tif">b</a>
+            <a href="./c.tif">c</a><a href="sub/">s</a><a href="/data/set%201/sub2/">s</a>
+            """
+        let listing = try listing(page)
+        #expect(listing.objects.map(\.name) == ["a.tif", "b.tif", "c.tif"] && listing.folders == ["sub", "sub2"])
+    }
+
     @Test func `a name that is linked twice is one`() throws {
         let page = "<title>Index of /</title><a href=\"a.tif\">icon</a><a href=\"a.tif\">a.tif</a> 3M"
         #expect(try listing(page).objects.map(\.name) == ["a.tif"])

@@ -57,15 +57,31 @@ struct IndexPage {
     /// The one component that `href` names directly below the folder; `nil` for the parent, for other places, for links
     /// to sort by, and for what can be no name.
     private static func name(_ href: String, in folder: WebAddress) -> (name: String, isFolder: Bool)? {
-        guard !href.hasPrefix("?"), !href.hasPrefix("#"), let target = try? WebAddress(href, relativeTo: folder),
-            target.origin == folder.origin, target.query == nil, target.path.hasPrefix(folder.path)
-        else { return nil }
-        var rest = String(target.path.dropFirst(folder.path.count))
+        guard !href.hasPrefix("?"), !href.hasPrefix("#") else { return nil }
+        var rest: String
+        if (href.hasSuffix("/") ? href.dropLast() : href[...]).utf8.allSatisfy(isPlain) {
+            rest = href  // nothing that could lead elsewhere, as with nearly all links
+        } else {
+            guard let target = try? WebAddress(href, relativeTo: folder), target.origin == folder.origin,
+                target.query == nil, target.path.hasPrefix(folder.path)
+            else { return nil }
+            rest = String(target.path.dropFirst(folder.path.count))
+        }
         let isFolder = rest.hasSuffix("/")
         if isFolder { rest.removeLast() }
         let name = rest.percentDecoded
         guard !name.isEmpty, let parts = try? Key.components(of: name), parts.count == 1 else { return nil }
         return (name, isFolder)
+    }
+
+    /// Letters, digits and what stands for itself in a name.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
+            UInt8(ascii: "~"), UInt8(ascii: "%"):
+            true
+        default: false
+        }
     }
 
     /// The size at the end of a line: `29M`, `1.2K`, `30396032`, `- ` for none.
