@@ -9,8 +9,9 @@ Prints our figure, the best peer's, the floor's and the ratios, and puts them un
 import argparse, datetime, json, os, pathlib, platform, subprocess, sys
 
 LIMITS = "env HARVEST_HOST_LIMITS=198.18.7.1=connections:{},retrieves:4,burst:4 "
-SCENARIOS = [  # name of the row, scenario, what stands before the command, where it writes
-    ("1 GiB over HTTP, loopback (with sha256)", "http1g", "", "{out}"),
+SCENARIOS = [  # name of the row, scenario, what stands before the command, where it writes and how
+    ("1 GiB over HTTP, loopback, with sha256", "http1g", "", "{out}"),
+    ("1 GiB over HTTP, loopback, without", "http1g", "", "{out} --no-sha256"),
     ("150 MB over FTP, 4 RETR/s, limits in the profile", "ftp150", LIMITS.format(32), "{out}"),
     ("150 MB over FTP, 4 RETR/s, limits unknown", "ftp150", "", "{out}"),
     ("the same, refusing with 450 and 421", "ftp150_reject", LIMITS.format(10), "{out}"),

@@ -4,7 +4,7 @@ import Testing
 /// Long work that is cut off, and taken up again by the same command.
 @Suite(.serialized) struct InterruptTests {
     @Test func `an interrupted copy ends with 130 and the next run fetches only what is missing`() throws {
-        let slow = try Replica(faults: ["janelia-cosem-datasets.s3.amazonaws.com/*=bandwidth:2000000"])
+        let slow = try Replica(faults: ["janelia-cosem-datasets.s3.amazonaws.com/*=bandwidth:200000"])
         let folder = try Folder()
         let arguments = ["fetch", Address.zarr, "--level", "3", "--into", folder.path, "-q"]
         let process = Process()

@@ -103,15 +103,16 @@ import Testing
             return answer
         }
         await expectError(.denied) { try await fetch(server) }
+        let kept = try #require(try Journal(folder.path + "/v.tif.part.j").load()).done
+        #expect(kept.count > 0)
         isBroken.withLock { $0 = false }
         asked.withLock { $0 = [] }
         let store = try HTTPStore(server.url + "/v.tif", client: quickClient())
         let result = try await download.fetch("", of: store, to: folder.path + "/v.tif")
         #expect(try folder.read("v.tif") == bytes && result.sha256 == Digest.hex(.sha256, of: bytes))
-        let kept = (64 << 10) + 50_000
-        // Of a tail that another connection took over, some bytes come twice.
-        #expect(result.fetched <= bytes.count - kept + (64 << 10))
-        #expect(asked.withLock { $0.allSatisfy { $0.lowerBound >= kept } })
+        // How often a request is sent again depends on how busy the machine is, but none begins in what is here.
+        let again = asked.withLock { $0 }.filter { range in kept.ranges.contains { $0.contains(range.lowerBound) } }
+        #expect(again == [])
     }
 
     @Test func `what an earlier run brought of another version is not kept`() async throws {
