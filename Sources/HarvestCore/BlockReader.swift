@@ -77,15 +77,16 @@ public enum BlockReader {
     }
 
     private static func readLocal(_ array: any ChunkedArray, _ jobs: [Job], _ destination: Destination) async throws {
-        var mapped: [String: Bytes] = [:]  // one file of many chunks is mapped once
-        for job in jobs where mapped[job.location.key] == nil && job.location.range != .whole {
-            mapped[job.location.key] = try array.store.map(job.location.key)
+        // One file of many chunks is mapped once. By the bytes of its key: keys that look alike are two files.
+        var mapped: [[UInt8]: Bytes] = [:]
+        for job in jobs where job.location.range != .whole && mapped[Array(job.location.key.utf8)] == nil {
+            mapped[Array(job.location.key.utf8)] = try array.store.map(job.location.key)
         }
         let files = mapped
         try await Workers.shared.forEach(jobs.count) { index in
             let job = jobs[index]
             do {
-                guard let whole = try files[job.location.key] ?? array.store.map(job.location.key) else {
+                guard let whole = try files[Array(job.location.key.utf8)] ?? array.store.map(job.location.key) else {
                     throw HarvestError(.failed, "a local store gave no bytes", at: array.store.address)
                 }
                 try decode(array, job, try slice(whole, at: 0, job.location, array), destination)
@@ -139,7 +140,8 @@ public enum BlockReader {
         }
         let sorted = jobs.sorted { ($0.location.key, start($0)) < ($1.location.key, start($1)) }
         for job in sorted {
-            if let last = pieces.last, last.key == job.location.key, case .bytes(let have) = last.range,
+            if let last = pieces.last, last.key.utf8.elementsEqual(job.location.key.utf8),
+                case .bytes(let have) = last.range,
                 case .bytes(let want) = job.location.range, want.lowerBound - have.upperBound <= gap,
                 max(have.upperBound, want.upperBound) - have.lowerBound <= longest
             {

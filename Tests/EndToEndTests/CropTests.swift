@@ -49,6 +49,29 @@ import Testing
         #expect(try Data(contentsOf: URL(fileURLWithPath: out)) == truth)
     }
 
+    @Test func `a box of a folder of slices is whole slices, and says so`() throws {
+        let folder = try Folder()
+        let arguments = [
+            "fetch", FiveTests.empiar, "--box", "3:5,100:200,0:120", "--into", folder.path, "--json", "-q",
+        ]
+        let run = try replica.run(arguments)
+        #expect(run.status == 0, "\(run.errors)")
+        let crop = try #require(run.json["crop"] as? [String: Any])
+        #expect(crop["shape"] as? [Int] == [2, 5500, 5496] && crop["origin"] as? [Int] == [3, 0, 0])
+        let copy = run.json["folder"] as? String ?? ""
+        #expect(copy.hasSuffix("_z3-5_y0-5500_x0-5496"))
+        let image = try #require(
+            (try Command.run(["probe", copy, "--json"]).json["images"] as? [[String: Any]])?.first)
+        #expect(image["shape"] as? [Int] == [2, 5500, 5496])
+        #expect(try replica.run(arguments + ["--max-bytes", "10MB"]).status == 64)
+    }
+
+    @Test(arguments: ["1", "7"]) func `a level of a file that has none is refused`(level: String) throws {
+        let folder = try Folder()
+        let run = try replica.run(["fetch", FiveTests.tiff, "--level", level, "--into", folder.path])
+        #expect(run.status == 64 && run.errors.contains("level \(level)"), "\(run.errors)")
+    }
+
     @Test func `a box of a volume that is one file is a NumPy file of just the box`() throws {
         let folder = try Folder()
         let run = try Command.run(

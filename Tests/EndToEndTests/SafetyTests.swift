@@ -50,6 +50,22 @@ import Testing
         #expect(!states.isEmpty && !states.contains("fetched"))
     }
 
+    @Test func `a run that ended between the file's name and its line in the list is gone on with`() throws {
+        let folder = try Folder()
+        let replica = try Replica()
+        let arguments = ["fetch", Address.trouble + "1k.bin", "--into", folder.path, "-q", "--json"]
+        #expect(try replica.run(arguments).status == 0)
+        // As the run had left it then: the file whole, and only the line from before its first byte.
+        let list = "\(folder.path)/manifest.jsonl"
+        let first = try #require(try String(contentsOfFile: list, encoding: .utf8).split(separator: "\n").first)
+        #expect(first.contains("begun"))
+        try (first + "\n").write(toFile: list, atomically: true, encoding: .utf8)
+        let again = try replica.run(arguments)
+        #expect(again.status == 0, "\(again.errors)")
+        #expect(try replica.run(arguments).json["files"].map { "\($0)".contains("kept") } == true)
+        #expect(try Command.run(["verify", folder.path]).status == 0)
+    }
+
     @Test func `verify finds what is damaged, and repairs it`() throws {
         let folder = try Folder()
         let replica = try Replica()

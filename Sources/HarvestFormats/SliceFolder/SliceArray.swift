@@ -85,23 +85,24 @@ private final class OpenedSlices: Sendable {
     private let first: any ChunkedArray
     private let format: any Format
     private let store: any Store
-    private let arrays: Mutex<[String: any ChunkedArray]>
+    /// By the bytes of their names: texts that look alike (é, e and an accent) are one key, and two files.
+    private let arrays: Mutex<[[UInt8]: any ChunkedArray]>
 
     init(_ first: Slice, _ format: any Format, _ store: any Store) {
         self.first = first.array
         self.format = format
         self.store = store
-        arrays = Mutex([first.name: first.array])
+        arrays = Mutex([Array(first.name.utf8): first.array])
     }
 
     /// The array of a slice that was located before; geometry is the same for all.
-    func known(_ name: String) -> any ChunkedArray { arrays.withLock { $0[name] } ?? first }
+    func known(_ name: String) -> any ChunkedArray { arrays.withLock { $0[Array(name.utf8)] } ?? first }
 
     func array(_ name: String) async throws -> any ChunkedArray {
-        if let array = arrays.withLock({ $0[name] }) { return array }
+        if let array = arrays.withLock({ $0[Array(name.utf8)] }) { return array }
         let array = try await Slice(name, format, store).array
         try SliceFolder.check(array, against: first, at: store.place(name))
-        arrays.withLock { $0[name] = array }
+        arrays.withLock { $0[Array(name.utf8)] = array }
         return array
     }
 }

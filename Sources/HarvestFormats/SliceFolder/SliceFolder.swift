@@ -99,7 +99,7 @@ public struct SliceFolder: FolderFormat {
                     "the box \(box) of level \(level) leaves the volume, whose shape is \(array.shape)",
                     at: store.address)
             }
-            copy.box = array.grid.grown(box)
+            copy.box = Box([box.ranges[0]] + array.shape.dropFirst().map { 0..<$0 })
             range = box.ranges[0]
         }
         copy.objects = range.map { index in

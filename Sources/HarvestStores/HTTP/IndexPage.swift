@@ -19,9 +19,11 @@ struct IndexPage {
                 "the web server does not list what it holds", at: address.text,
                 next: "give the address of the file itself")
         }
-        var known: Set<String> = []
+        var known: Set<[UInt8]> = []  // of bytes: names that look alike are two files
         for (href, behind) in Self.links(html) {
-            guard let (name, isFolder) = Self.name(href, in: address), known.insert(name).inserted else { continue }
+            guard let (name, isFolder) = Self.name(href, in: address), known.insert(Array(name.utf8)).inserted else {
+                continue
+            }
             if isFolder {
                 listing.folders.append(name)
             } else {

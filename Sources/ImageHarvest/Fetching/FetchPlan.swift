@@ -51,6 +51,12 @@ struct FetchPlan {
             return
         }
         let refused: String
+        if !isFolder, options.level ?? 0 > 0 {
+            try Self.check(options.level ?? 0, volume, source)
+            throw HarvestError.invalid(
+                "a file is brought whole, whatever levels it has", at: source.text,
+                next: "leave --level out, or name a --box of that level")
+        }
         switch isFolder
             ? try Self.folder(contents, volume, source, name, options) : Self.file(volume, name, options)
         {
@@ -135,7 +141,9 @@ struct FetchPlan {
         } else {
             box = Box(shape: shape)
         }
-        let chunk = isFolder && volume.metadata.chunk?.count == box.rank ? volume.metadata.chunk : nil
+        var chunk = isFolder && volume.metadata.chunk?.count == box.rank ? volume.metadata.chunk : nil
+        // Slices are files, which are brought whole.
+        if contents.format == "slices" { chunk = [1] + shape.dropFirst() }
         // Without the level's own grid: the finest level's chunks, which all levels of a pyramid share as a rule.
         let grown = try chunk.map { try Grid(shape: shape, chunk: $0).grown(box) } ?? box
         let size = voxelSize(volume)

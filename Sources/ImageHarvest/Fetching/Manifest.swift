@@ -44,7 +44,7 @@ final class Manifest: Sendable {
     func kept(_ path: String, from url: String) -> FetchedFile? {
         guard var file = state.withLock({ $0.known[path] }), file.url == url else { return nil }
         // Asked again: it costs little, and an absence may have been a fault.
-        guard file.state != .absent else { return nil }
+        guard file.state != .absent, file.state != .begun else { return nil }
         guard Disk.size("\(folder)/\(path)") == file.bytes else { return nil }
         file.state = .kept
         return file
@@ -61,6 +61,8 @@ final class Manifest: Sendable {
                 "a file of that name is there that did not come from this address", at: place,
                 next: "move it away, or choose another --into")
         }
+        // Said before the first byte: a run that ends between the rename and the next line here leaves a file that is ours.
+        try add(FetchedFile(path: path, url: url, bytes: 0, sha256: nil, state: .begun))
         return nil
     }
 

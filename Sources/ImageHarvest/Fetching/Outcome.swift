@@ -9,6 +9,8 @@ public struct FetchedFile: Sendable, Hashable {
         case kept
         /// The source has no such object: a chunk never stored, which reads as the fill value.
         case absent
+        /// On its way: a file of that name is ours, whole or not.
+        case begun
         /// Written here, not copied: metadata that names only the levels kept, a crop.
         case written
     }
