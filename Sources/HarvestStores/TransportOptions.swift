@@ -28,7 +28,7 @@ public struct TransportOptions: Sendable {
         /// The longest page, in bytes.
         public var pageBytes = 64 << 20
         /// The longest object read whole into memory, in bytes.
-        public var objectBytes = 2 << 30
+        public var objectBytes = 512 << 20
         /// The longest answer that is taken whole where the server ignores ranges, in bytes.
         public var unrangedBytes = 16 << 20
         /// All header lines of one answer, in bytes.

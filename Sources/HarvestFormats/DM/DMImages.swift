@@ -6,6 +6,8 @@ struct DMImages {
     private let parser: TagParser
     private let total: Int?
     private let store: any Store
+    /// The tree for people, made once for all images; a user's own folders and names are nobody's business.
+    private let raw: JSON
     private(set) var findings: [Finding] = []
 
     init(_ parser: TagParser, total: Int?, in store: any Store) {
@@ -13,6 +15,7 @@ struct DMImages {
         self.total = total
         self.store = store
         tree = parser.tree
+        raw = tree.json(hiding: Self.isPersonal)
         if microscope("Probe Current (nA)") == 0 {
             findings.append(
                 Finding(
@@ -84,8 +87,7 @@ struct DMImages {
         calibrate(&metadata, node, array)
         metadata.channels = array.isColour ? 4 : 1
         metadata.instrument = DMInstrument(tree, image: node).values
-        // A user's own folders and names are nobody's business.
-        metadata.raw = tree.json(hiding: Self.isPersonal)
+        metadata.raw = raw
         let level = Level(
             index: 0, path: "\(index)", shape: array.shape, voxelSize: metadata.voxelSize,
             translation: metadata.translation

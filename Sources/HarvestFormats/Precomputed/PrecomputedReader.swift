@@ -16,7 +16,11 @@ final class PrecomputedReader: Sendable {
         }
         self.scale = scale
         self.store = store
-        shards = scale.sharding.map { ShardReader($0, folder: scale.key, in: store) }
+        let chunks = scale.gridXYZ.reduce(1) { product, count in
+            let (value, overflow) = product.multipliedReportingOverflow(by: count)
+            return overflow ? Int.max : value
+        }
+        shards = scale.sharding.map { ShardReader($0, folder: scale.key, chunks: chunks, in: store) }
     }
 
     /// - Parameter cells: z,y,x.

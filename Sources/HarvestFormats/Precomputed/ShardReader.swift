@@ -17,6 +17,8 @@ final class ShardReader: Sendable {
 
     private let sharding: Sharding
     private let folder: String
+    /// Chunks of the whole grid.
+    private let chunks: Int
     private let store: any Store
     private let state = Mutex(State())
 
@@ -27,7 +29,8 @@ final class ShardReader: Sendable {
     /// Chunks that are remembered; then all are forgotten.
     private static let mostEntries = 2_000_000
 
-    init(_ sharding: Sharding, folder: String, in store: any Store) {
+    init(_ sharding: Sharding, folder: String, chunks: Int, in store: any Store) {
+        self.chunks = chunks
         self.sharding = sharding
         self.folder = folder
         self.store = store
@@ -46,7 +49,8 @@ final class ShardReader: Sendable {
         let missing = wanted.filter { known[$0] == nil }
         if !missing.isEmpty {
             let ranges = try await ranges(of: missing)
-            let read = try await ranges.concurrently(atMost: 32) { place, range in
+            // An index may unpack to 24 MiB: so many at a time that they fit.
+            let read = try await ranges.concurrently(atMost: 8) { place, range in
                 (place, try await self.minishard(place, range))
             }
             for (place, minishard) in read { known[place] = minishard }
@@ -136,6 +140,9 @@ final class ShardReader: Sendable {
             throw broken(place.shard, "a minishard's index of \(bytes.count) bytes is no table of three rows")
         }
         let count = bytes.count / 24
+        guard count <= chunks else {
+            throw broken(place.shard, "a minishard's index names \(count) chunks of a grid of \(chunks)")
+        }
         var minishard = Minishard(minimumCapacity: count)
         var id: UInt64 = 0
         var start = sharding.indexBytes
