@@ -43,6 +43,7 @@ public struct Download: Sendable {
         let part = try PartFile(path)
         if let store = store as? any RangeStreamingStore {
             let journal = try Journal(path + ".part.j")
+            defer { journal.release() }
             for attempt in 0..<2 {
                 let run = DownloadRun(self, key, store, part, journal, progress)
                 do {

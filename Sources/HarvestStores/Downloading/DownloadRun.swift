@@ -137,12 +137,15 @@ final class DownloadRun: Sendable {
             }
             if now - checkpoint.at > Self.checkpointSeconds || done.count - checkpoint.bytes > Self.checkpointBytes {
                 checkpoint = (now, done.count)
-                Task.detached { [part, journal] in
-                    try? await Workers.files.run {
-                        try part.sync()
-                        journal.checkpoint(done)
-                    }
-                }
+                // Among the requests, so that none is at it any more when the run ends.
+                tasks.add(
+                    -1,
+                    Task { [part, journal] in
+                        try? await Workers.files.run {
+                            try part.sync()
+                            journal.checkpoint(done)
+                        }
+                    })
             }
         }
         throw CancellationError()

@@ -55,6 +55,9 @@ final class Journal: @unchecked Sendable {
         (self.number, self.memory) = (number, memory)
     }
 
+    /// Lets another run have the file; a child that was being started meanwhile may hold a copy of ours a little longer.
+    func release() { flock(number, LOCK_UN) }
+
     deinit {
         munmap(memory, Self.bytes)
         close(number)
