@@ -1,5 +1,8 @@
 #define CURL_DISABLE_TYPECHECK 1
 #include <curl/curl.h>
+// What Swift's Glibc module leaves out.
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 // curl_easy_setopt and curl_easy_getinfo are variadic, which Swift cannot call.
 static inline CURLcode ccurl_long(CURL *h, CURLoption o, long v) { return curl_easy_setopt(h, o, v); }
 static inline CURLcode ccurl_offset(CURL *h, CURLoption o, curl_off_t v) { return curl_easy_setopt(h, o, v); }
@@ -33,4 +36,12 @@ static inline CURLcode ccurl_result(const CURLMsg *m) { return m->data.result; }
 static inline CURLcode ccurl_prereq(CURL *h, curl_prereq_callback cb, void *ctx) {
   CURLcode c = curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, cb);
   return c ? c : curl_easy_setopt(h, CURLOPT_PREREQDATA, ctx);
+}
+typedef int (*ccurl_socket)(CURL *, curl_socket_t, int, void *, void *);
+typedef int (*ccurl_timer)(CURLM *, long, void *);
+static inline void ccurl_multi_callbacks(CURLM *m, ccurl_socket s, ccurl_timer t, void *ctx) {
+  curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, s);
+  curl_multi_setopt(m, CURLMOPT_SOCKETDATA, ctx);
+  curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, t);
+  curl_multi_setopt(m, CURLMOPT_TIMERDATA, ctx);
 }

@@ -16,6 +16,7 @@ final class CurlLoop: Sendable {
     private let options: TransportOptions
     private let inbox = Mutex(Inbox())
     private nonisolated(unsafe) let multi: UnsafeMutableRawPointer
+    private let watch: SocketWatch
     private nonisolated(unsafe) let connectTo: UnsafeMutablePointer<curl_slist>?
     private let sweepInterval: Double
     private let pool = BufferPool()
@@ -38,6 +39,7 @@ final class CurlLoop: Sendable {
         precondition(Self.initialized, "libcurl does not start")
         self.options = options
         multi = curl_multi_init()
+        watch = SocketWatch(for: multi)
         connectTo = options.connectTo.reduce(nil) { curl_slist_append($0, $1) }
         let times = options.deadlines
         sweepInterval = min(max(min(times.firstByte, times.idle, times.overall ?? times.idle) / 10, 0.005), 0.25)
@@ -60,7 +62,7 @@ final class CurlLoop: Sendable {
     /// Ends the thread, and with it every transfer.
     func stop() {
         inbox.withLock { $0.isStopped = true }
-        curl_multi_wakeup(multi)
+        watch.ring()
     }
 
     /// Carries out one request. Cancelling the task ends the transfer at once.
@@ -75,14 +77,14 @@ final class CurlLoop: Sendable {
                     inbox.new.append(transfer)
                     return true
                 }
-                if isTaken { curl_multi_wakeup(multi) } else { continuation.resume(returning: Self.cancelled) }
+                if isTaken { watch.ring() } else { continuation.resume(returning: Self.cancelled) }
             }
         } onCancel: {
             inbox.withLock {
                 transfer.isCancelled = true
                 $0.cancelled.append(transfer)
             }
-            curl_multi_wakeup(multi)
+            watch.ring()
         }
     }
 
@@ -107,21 +109,19 @@ final class CurlLoop: Sendable {
             for transfer in mail.new { start(transfer, &running) }
             for transfer in mail.cancelled { finish(transfer, .cancelled, &running) }
             if mail.isStopped { break }
-            perform(&running)
+            watch.wait(multi, atMost: running.active.isEmpty ? 60 : sweepInterval)
+            takeEnded(&running)
             if Monotonic.now >= nextSweep {
                 sweep(&running)
                 nextSweep = Monotonic.now + sweepInterval
             }
-            curl_multi_poll(multi, nil, 0, running.active.isEmpty ? 60_000 : Int32(sweepInterval * 1000 + 1), nil)
         }
         for transfer in running.active.values { finish(transfer, .cancelled, &running) }
         for handle in running.idle { curl_easy_cleanup(handle) }
     }
 
-    private func perform(_ running: inout Running) {
-        var count: Int32 = 0
+    private func takeEnded(_ running: inout Running) {
         var left: Int32 = 0
-        curl_multi_perform(multi, &count)
         while let message = curl_multi_info_read(multi, &left) {
             guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
                 let me = ccurl_private(handle)

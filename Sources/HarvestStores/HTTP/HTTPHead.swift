@@ -55,17 +55,16 @@ struct HeadParser {
         count += line.count
         guard count <= limit else { return false }
         guard head == nil else { return true }  // trailers
-        let text = String(decoding: line, as: UTF8.self)
-        let bare = text.trimmed
-        if bare.hasPrefix("HTTP/") {
-            let words = bare.split(separator: " ", maxSplits: 2)
+        let bare = line.trimmed
+        if bare.isEmpty {
+            if status >= 200 { head = HTTPHead(status: status, headers: headers) }  // 1xx: the true one follows
+        } else if bare.starts(with: "HTTP/".utf8) {
+            let words = String(decoding: bare, as: UTF8.self).split(separator: " ", maxSplits: 2)
             status = words.count > 1 ? Int(words[1]) ?? 0 : 0
             headers = [:]
-        } else if bare.isEmpty {
-            if status >= 200 { head = HTTPHead(status: status, headers: headers) }  // 1xx: the true one follows
-        } else if let colon = bare.firstIndex(of: ":"), text.first != " ", text.first != "\t" {
-            let name = bare[..<colon].lowercased()
-            let value = String(bare[bare.index(after: colon)...]).trimmed
+        } else if let colon = bare.firstIndex(of: 0x3A), bare.startIndex == 0 {  // not folded from the line before
+            let name = bare[..<colon].lowercased
+            let value = String(decoding: UnsafeRawBufferPointer(rebasing: bare[(colon + 1)...]).trimmed, as: UTF8.self)
             if let known = headers[name] {
                 // Two lengths that differ are none (RFC 9112 §6.3): the answer is refused by whoever wants its body.
                 if name == "content-length", known != value { headers[name] = "\(known), \(value)" }
@@ -74,6 +73,29 @@ struct HeadParser {
             }
         }
         return true
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Without spaces, tabs and line ends around it.
+    fileprivate var trimmed: Slice<UnsafeRawBufferPointer> {
+        let isBlank: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D || $0 == 0x0A }
+        guard let first = firstIndex(where: { !isBlank($0) }), let last = lastIndex(where: { !isBlank($0) }) else {
+            return self[0..<0]
+        }
+        return self[first...last]
+    }
+}
+
+extension Slice<UnsafeRawBufferPointer> {
+    /// As text, with A to Z made small.
+    fileprivate var lowercased: String {
+        String(unsafeUninitializedCapacity: count) { memory in
+            for (index, byte) in enumerated() {
+                memory[index] = (0x41...0x5A).contains(byte) ? byte | 0x20 : byte
+            }
+            return count
+        }
     }
 }
 

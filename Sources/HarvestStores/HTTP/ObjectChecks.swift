@@ -27,7 +27,7 @@ extension ObjectReader {
 
     /// Refuses what is not the object's own bytes: a page about it, or a compressed form of it.
     func checkData(_ response: HTTPResponse, _ address: WebAddress, isDecoded: Bool = false) throws(HarvestError) {
-        let place = address.text.displayed(limit: 500)
+        lazy var place = address.text.displayed(limit: 500)
         if let encoding = response.head.contentEncoding, !(isDecoded && ["gzip", "x-gzip"].contains(encoding)) {
             throw .malformed(
                 "the server encodes the bytes (Content-Encoding: \(encoding.displayed(limit: 40))) though none was asked for",
@@ -38,19 +38,22 @@ extension ObjectReader {
                 "the server says two lengths of one answer, or none that is one (\(length.displayed(limit: 60)))",
                 at: place)
         }
-        let path = address.path.lowercased()
-        if path.hasSuffix(".html") || path.hasSuffix(".htm") { return }
         let startsAtZero = response.head.status == 200 || response.head["content-range"]?.hasPrefix("bytes 0-") == true
         guard response.head.contentType == "text/html" || startsAtZero && Self.looksLikeHTML(response.body) else {
             return
         }
+        let path = address.path.lowercased()
+        if path.hasSuffix(".html") || path.hasSuffix(".htm") { return }
         throw HarvestError(
-            .malformed, "an HTML page instead of data (a login or error page?)", at: place,
+            .malformed, "an HTML page instead of data (a login or error page?)", at: address.text.displayed(limit: 500),
             next: "open the address in a browser to see what it says")
     }
 
     private static func looksLikeHTML(_ bytes: Bytes) -> Bool {
         guard let start = bytes.slice(0..<min(bytes.count, 64)) else { return false }
+        // Only what can be the first letter of a tag is looked at closer: this runs for every chunk.
+        let isMarkup = start.withUnsafeBytes { $0.first { $0 != 0x20 && !(0x09...0x0D).contains($0) } == 0x3C }
+        guard isMarkup else { return false }
         let text = start.text.trimmed.lowercased()
         return text.hasPrefix("<!doctype html") || text.hasPrefix("<html")
     }
