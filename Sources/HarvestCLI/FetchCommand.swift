@@ -38,7 +38,7 @@ struct FetchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Of a folder: no files that fit; may be repeated.", valueName: "*.xml"))
     var exclude: [String] = []
     @Option(help: "Refuse to fetch more than this, before anything starts.") var maxBytes: ByteCount?
-    @Flag(help: "Compute no sha256 of a whole file; a checksum that its server offers is then not looked at either.")
+    @Flag(help: "Compute no sha256; a checksum that its server offers is then not looked at either.")
     var noSha256 = false
     @Flag(help: "Say what would be fetched, and fetch nothing.") var dryRun = false
 

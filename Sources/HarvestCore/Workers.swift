@@ -2,7 +2,9 @@ import Glibc
 import Synchronization
 
 /// Threads for blocking work (decoding, reading files), so that Swift's own pool never waits for a disk.
-public final class Workers: Sendable {
+///
+/// A task that prefers them as its executor stays on them between its waits, and may block there.
+public final class Workers: TaskExecutor {
     /// For reading and writing files: more than there are cores, since a disk keeps them waiting.
     public static let files = Workers(count: 4)
 
@@ -65,6 +67,12 @@ public final class Workers: Sendable {
         try await withCheckedThrowingContinuation { continuation in
             queue.push { continuation.resume(with: Result { try body() }) }
         }
+    }
+
+    /// Runs a piece of a task that prefers these threads.
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.push { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 
     /// Runs `body` for 0 ..< `total` on all threads; the first error stops what has not begun.

@@ -4,9 +4,13 @@ public import HarvestCore
 public protocol StreamingStore: Store {
     /// Hands on the whole object, piece by piece, in order; `sink` must not block for long.
     ///
-    /// - Returns: How many bytes came.
+    /// - Parameter begins: Called before the first byte, and again where a try broke off and another begins at the start.
+    /// - Returns: How many bytes came since.
     /// - Throws: What `sink` throws, and what ``Store/read(_:_:)`` throws. Bytes may have been handed on by then.
-    func stream(_ key: String, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void) async throws -> Int
+    func stream(
+        _ key: String, begins: @escaping @Sendable () -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async throws -> Int
 }
 
 /// A store that can name all it holds.

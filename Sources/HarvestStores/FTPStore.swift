@@ -78,11 +78,13 @@ public struct FTPStore: RangeStreamingStore {
     }
 
     public func stream(
-        _ key: String, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+        _ key: String, begins: @escaping @Sendable () -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int {
         let address = try root.appending(try Key.components(of: key))
-        let outcome = try await client.ftp(address, FTPCommand(), isRepeatable: false, meter: meter) { _ in
-            .stream(sink)
+        let outcome = try await client.ftp(address, FTPCommand(), meter: meter) { _ in
+            begins()
+            return .stream(sink)
         }
         let answer = FTPAnswer(outcome)
         guard outcome.failure == nil else { throw answer.error(at: address.text.displayed(limit: 500)) }

@@ -31,9 +31,10 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
     }
 
     public func stream(
-        _ key: String, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+        _ key: String, begins: @escaping @Sendable () -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int {
-        try await reader.stream(try url(of: key), to: sink)
+        try await reader.stream(try url(of: key), begins: begins, to: sink)
     }
 
     public var asksBoundedRanges: Bool { true }
@@ -41,7 +42,7 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
     public var limits: TransportOptions.HostLimits {
         let limits = reader.client.options.limits
         return TransportOptions.HostLimits(
-            connections: limits.concurrentRequests, retrievesPerSecond: limits.requestsPerSecond)
+            connections: limits.concurrentRequests ?? 16, retrievesPerSecond: limits.requestsPerSecond)
     }
 
     public func stream(

@@ -54,8 +54,10 @@ extension HTTPStore: RangeStreamingStore {
     }
 
     public func stream(
-        _ key: String, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+        _ key: String, begins: @escaping @Sendable () -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int {
-        try await reader.stream(try root.appending(try Key.components(of: key)), to: sink)
+        try await reader.stream(
+            try root.appending(try Key.components(of: key)), begins: begins, to: sink)
     }
 }

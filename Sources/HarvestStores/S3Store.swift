@@ -34,10 +34,11 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
     }
 
     public func stream(
-        _ key: String, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+        _ key: String, begins: @escaping @Sendable () -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int {
         _ = try Key.components(of: key)
-        return try await inRegion { try await reader.stream(try url(of: key), to: sink) }
+        return try await inRegion { try await reader.stream(try url(of: key), begins: begins, to: sink) }
     }
 
     public var asksBoundedRanges: Bool { true }
@@ -45,7 +46,7 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
     public var limits: TransportOptions.HostLimits {
         let limits = reader.client.options.limits
         return TransportOptions.HostLimits(
-            connections: limits.concurrentRequests, retrievesPerSecond: limits.requestsPerSecond)
+            connections: limits.concurrentRequests ?? 16, retrievesPerSecond: limits.requestsPerSecond)
     }
 
     public func stream(

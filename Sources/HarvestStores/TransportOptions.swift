@@ -21,8 +21,8 @@ public struct TransportOptions: Sendable {
 
     /// What one origin (scheme, host and port) is asked to bear, and what we accept from it.
     public struct Limits: Sendable {
-        /// Requests that run at a time.
-        public var concurrentRequests = 16
+        /// Requests that run at a time; `nil` is as many as turn out to be of use, up to 128 over HTTP.
+        public var concurrentRequests: Int?
         /// Requests that start in a second; `nil` is no limit.
         public var requestsPerSecond: Double?
         /// The longest page, in bytes.
@@ -38,8 +38,12 @@ public struct TransportOptions: Sendable {
             // The EBI's file servers refuse more than about 4 RETR a second and 16 connections of one visitor.
             "ebi.ac.uk": HostLimits(connections: 16, retrievesPerSecond: 4),
             // Object stores are made for many small requests.
-            "amazonaws.com": HostLimits(connections: 64), "storage.googleapis.com": HostLimits(connections: 64),
+            "amazonaws.com": HostLimits(connections: 64, most: 128),
+            "storage.googleapis.com": HostLimits(connections: 64, most: 128),
         ]
+
+        /// Of a host of which nothing is known: requests to begin with, and at the most.
+        private static let usual = 16, most = 128
 
         public init() {}
 
@@ -53,7 +57,17 @@ public struct TransportOptions: Sendable {
         }
 
         func requests(at origin: WebAddress.Origin) -> Int {
-            host(origin.host)?.limits.connections ?? concurrentRequests
+            host(origin.host)?.limits.connections ?? concurrentRequests ?? Self.usual
+        }
+
+        /// How many requests at a time a gate lets through, to begin with and at the most.
+        func window(at origin: WebAddress.Origin) -> RequestWindow {
+            guard let own = host(origin.host)?.limits else {
+                let size = concurrentRequests ?? Self.usual
+                let isFixed = concurrentRequests != nil || origin.scheme == "ftp"
+                return RequestWindow(size: size, most: isFixed ? size : Self.most)
+            }
+            return RequestWindow(size: own.connections, most: own.most ?? own.connections)
         }
 
         /// How many requests may start at once after a rest.
@@ -79,13 +93,16 @@ public struct TransportOptions: Sendable {
     public struct HostLimits: Sendable {
         /// Connections, over all schemes.
         public var connections: Int
+        /// As many of them at the most, where more turn out to bring more; `nil` is no more.
+        public var most: Int?
         /// FTP retrieves that start in a second; `nil` is no limit.
         public var retrievesPerSecond: Double?
         /// How many may start at once after a rest.
         public var burst: Double
 
-        public init(connections: Int, retrievesPerSecond: Double? = nil, burst: Double = 4) {
+        public init(connections: Int, most: Int? = nil, retrievesPerSecond: Double? = nil, burst: Double = 4) {
             self.connections = connections
+            self.most = most
             self.retrievesPerSecond = retrievesPerSecond
             self.burst = burst
         }

@@ -28,7 +28,7 @@ public struct FetchOptions: Sendable {
     public var include: [String] = []
     /// And none that fits one of these.
     public var exclude: [String] = []
-    /// Whether the sha256 of a whole file is computed while it comes.
+    /// Whether the sha256 of each file is computed while it comes.
     public var hashes = true
     /// Say what would be done, and do nothing.
     public var isDryRun = false
@@ -113,7 +113,7 @@ extension Context {
                 outcome.size = try await size(of: copy, atMost: plan.size.bytes, store)
             } else {
                 try Disk.makeFolder(outcome.folder)
-                try await fetchPart(copy, store, source, progress, &outcome)
+                try await fetchPart(copy, store, source, options, progress, &outcome)
             }
         case .voxels(let volume, let box, let level, let name):
             outcome.files = [try await fetchVoxels(volume, box, level, name, link, options)]
@@ -232,7 +232,7 @@ extension Context {
         (outcome.isDryRun, outcome.size) = (options.isDryRun, plan.size)
         if !options.isDryRun {
             try Disk.makeFolder(outcome.folder)
-            try await fetchObjects(objects, store, source, "files", progress, &outcome)
+            try await fetchObjects(objects, store, source, options, "files", progress, &outcome)
         }
         for path in refused {
             let why = HarvestError(
@@ -247,13 +247,14 @@ extension Context {
     /// Copies objects, byte for byte.
     @discardableResult
     private func fetchObjects(
-        _ objects: [CopiedObject], _ store: any Store, _ source: Address, _ what: String,
+        _ objects: [CopiedObject], _ store: any Store, _ source: Address, _ options: FetchOptions, _ what: String,
         _ progress: @escaping @Sendable (Tally) -> Void, _ outcome: inout Outcome
     ) async throws -> (Manifest, base: String) {
         let manifest = try Manifest(folder: outcome.folder)
         let base = source.location.last == "/" ? String(source.location.dropLast()) : source.location
         if let crop = outcome.crop { try manifest.add(crop, of: base) }
-        let copy = ObjectCopy(store: store, base: base, folder: outcome.folder, manifest: manifest)
+        let copy = ObjectCopy(
+            store: store, base: base, folder: outcome.folder, manifest: manifest, hashes: options.hashes)
         let name = source.name
         let copied = try await copy.run(objects) { done, bytes in
             progress(Tally(subject: "\(name), \(done) of \(objects.count) \(what)", done: bytes, total: nil))
@@ -265,10 +266,11 @@ extension Context {
 
     /// Copies every object, byte for byte; then, if none failed, the metadata by which the copy can be opened.
     private func fetchPart(
-        _ plan: FolderCopy, _ store: any Store, _ source: Address,
+        _ plan: FolderCopy, _ store: any Store, _ source: Address, _ options: FetchOptions,
         _ progress: @escaping @Sendable (Tally) -> Void, _ outcome: inout Outcome
     ) async throws {
-        let (manifest, base) = try await fetchObjects(plan.objects, store, source, "chunks", progress, &outcome)
+        let (manifest, base) = try await fetchObjects(
+            plan.objects, store, source, options, "chunks", progress, &outcome)
         // A chunk that is missing by failure would read as the fill value: a copy can be opened only once it is whole.
         guard outcome.failed.isEmpty else { return }
         for object in plan.metadata {

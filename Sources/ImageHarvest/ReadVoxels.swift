@@ -68,12 +68,15 @@ extension Context {
 }
 
 /// A file written under another name and renamed when whole; stdout and devices are written straight.
-final class OutputFile {
+///
+/// Used by one thread after the other, never by two at once.
+final class OutputFile: @unchecked Sendable {
     private let path: String
     /// The name until it is whole; `nil` for what is no regular file and must not be replaced by one.
     private let part: String?
     private var descriptor: Int32
     private var isPublished = false
+    private var isRestarted = false
 
     init(_ path: String) throws {
         self.path = path
@@ -104,6 +107,7 @@ final class OutputFile {
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws {
+        try rewind()
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
@@ -115,8 +119,20 @@ final class OutputFile {
         }
     }
 
+    /// Forgets what was written.
+    func restart() { isRestarted = true }
+
+    private func rewind() throws {
+        guard isRestarted else { return }
+        guard lseek(descriptor, 0, SEEK_SET) == 0, ftruncate(descriptor, 0) == 0 else {
+            throw Disk.error("cannot write", path)
+        }
+        isRestarted = false
+    }
+
     /// Gives the file its name, once its bytes are on the disk where it must be durable.
     func publish(isDurable: Bool = true) throws {
+        try rewind()
         guard let part else { return }
         guard !isDurable || fsync(descriptor) == 0, rename(part, path) == 0 else {
             throw Disk.error("cannot publish", path)

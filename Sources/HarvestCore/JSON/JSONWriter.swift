@@ -63,6 +63,11 @@ extension JSON {
 
     private static func quote(_ text: String, into out: inout String) {
         out += "\""
+        defer { out += "\"" }
+        guard text.utf8.contains(where: { $0 < 0x20 || $0 >= 0x7F || $0 == 0x22 || $0 == 0x5C }) else {
+            out += text  // nearly all there is
+            return
+        }
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"": out += "\\\""
@@ -76,6 +81,5 @@ extension JSON {
             default: out.unicodeScalars.append(scalar)
             }
         }
-        out += "\""
     }
 }

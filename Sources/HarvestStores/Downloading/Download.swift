@@ -99,21 +99,14 @@ public struct Download: Sendable {
         guard let store = store as? any StreamingStore else {
             throw HarvestError.unsupported("the store reads ranges only", at: store.address)
         }
-        var tries = 0
-        while true {
-            tries += 1
-            let written = Mutex(0)
-            do {
-                let count = try await store.stream(key) { piece in
-                    try written.withLock { written in
-                        try part.write(piece, at: written)
-                        written += piece.count
-                        progress(written, nil)
-                    }
-                }
-                return count
-            } catch let error as HarvestError where error.kind == .unavailable && tries < 3 {
-                continue  // from the start: this server knows no other place
+        let written = Mutex(0)
+        return try await store.stream(key) {
+            written.withLock { $0 = 0 }  // this server knows no other place to go on from
+        } to: { piece in
+            try written.withLock { written in
+                try part.write(piece, at: written)
+                written += piece.count
+                progress(written, nil)
             }
         }
     }

@@ -192,7 +192,8 @@ final class CurlLoop: Sendable {
     private func configure(_ handle: UnsafeMutableRawPointer, for transfer: Transfer) {
         // No PIPEWAIT: over plain HTTP/1.1 it lets every request wait for the first one's answer.
         let numbers: [(CURLoption, Int)] = [
-            (CURLOPT_NOSIGNAL, 1), (CURLOPT_BUFFERSIZE, 512 << 10), (CURLOPT_TCP_KEEPALIVE, 1),
+            (CURLOPT_NOSIGNAL, 1), (CURLOPT_BUFFERSIZE, transfer.request.isLong ? 512 << 10 : 64 << 10),
+            (CURLOPT_TCP_KEEPALIVE, 1),
             (CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS)), (CURLOPT_SUPPRESS_CONNECT_HEADERS, 1),
             (CURLOPT_FOLLOWLOCATION, 0), (CURLOPT_SSL_VERIFYPEER, 1), (CURLOPT_SSL_VERIFYHOST, 2),
             (CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(options.deadlines.connect * 1000))),

@@ -20,8 +20,8 @@ struct HTTPGet: Sendable {
     /// `Name: value` lines of our own that go along on every hop: `Range`, `If-Range`.
     var conditions: [String] = []
     var decodesBody = false
-    /// Whether a failed attempt may be repeated: not where its bytes have been handed on already.
-    var isRepeatable = true
+    /// Whether many MiB may come.
+    var isLong = false
     /// Whether to stop at a redirect whose target's fragment is a Neuroglancer state (`#!`): it exists nowhere else.
     var stopsAtState = false
     /// What to do with the body of the final answer.
@@ -75,10 +75,10 @@ public final class HTTPClient: Sendable {
                         received: attempt.outcome.received)
                 }
                 throw HarvestError(.failed, "an answer without a head", at: attempt.address.text)
-            case .retry(let seconds) where get.isRepeatable:
-                if let retryAfter, retryAfter > 0 { limiter.pause(origin, seconds: seconds) }
+            case .retry(let seconds):
+                _ = holdBack(attempt, retryAfter)
                 try await Task.sleep(for: .seconds(seconds))
-            case .retry, .giveUp: throw error(attempt, tries: retries.attempts)
+            case .giveUp: throw error(attempt, tries: retries.attempts)
             }
         }
     }
@@ -106,13 +106,7 @@ public final class HTTPClient: Sendable {
                         received: attempt.outcome.received))
             case .refused:
                 let error = HarvestError.wrapping(error(attempt, tries: 1))
-                // "Too many", or "later": the host means all; other failures are this request's own.
-                let isThrottle = [429, 503].contains(attempt.outcome.head?.status ?? 0) || retryAfter != nil
-                if isThrottle {
-                    limiter.pause(
-                        attempt.address.origin, seconds: min(retryAfter ?? 0, options.retry.longestRetryAfter))
-                }
-                return isThrottle ? .refused(after: retryAfter, error) : .broke(error)
+                return holdBack(attempt, retryAfter) ? .refused(after: retryAfter, error) : .broke(error)
             case .broke: return .broke(HarvestError.wrapping(error(attempt, tries: 1)))
             case .hopeless: break
             }
@@ -152,7 +146,7 @@ public final class HTTPClient: Sendable {
         let request = TransferRequest(
             address: redirects.current, headers: lines,
             credentials: redirects.keepsHeaders ? redirects.first.credentials : nil, decodesBody: get.decodesBody,
-            limit: options.usesProxy ? nil : redirects.limit,
+            limit: options.usesProxy ? nil : redirects.limit, isLong: get.isLong,
             plan: { head in
                 let isPassed = head.isRedirect && head["location"] != nil || RetryPolicy.isRetried(status: head.status)
                 return isPassed ? .stop : plan(head)
@@ -172,7 +166,8 @@ public final class HTTPClient: Sendable {
         plan: @escaping @Sendable (HTTPHead) -> BodyPlan
     ) async throws -> TransferOutcome {
         let request = TransferRequest(
-            address: address, credentials: address.credentials, ftp: command, plan: plan)
+            address: address, credentials: address.credentials, ftp: command, isLong: command.listing == nil, plan: plan
+        )
         return try await limiter.run(at: address.origin) {
             try Task.checkCancellation()
             meter.started()
@@ -184,10 +179,9 @@ public final class HTTPClient: Sendable {
 
     /// Asks an FTP server, again where it says "later" or the connection breaks.
     ///
-    /// - Parameter isRepeatable: Not where bytes have been handed on already.
     /// - Returns: The last outcome; what a refusal means is the caller's to say.
     func ftp(
-        _ address: WebAddress, _ command: FTPCommand, isRepeatable: Bool = true, meter: Meter,
+        _ address: WebAddress, _ command: FTPCommand, meter: Meter,
         plan: @escaping @Sendable (HTTPHead) -> BodyPlan
     ) async throws -> TransferOutcome {
         var retries = RetryPolicy(options.retry)
@@ -201,7 +195,7 @@ public final class HTTPClient: Sendable {
                     budget: &$0[address.origin, default: RetryBudget(capacity: options.retry.budget)],
                     now: Monotonic.now)
             }
-            guard case .retry(let seconds) = action, isRepeatable else { return outcome }
+            guard case .retry(let seconds) = action else { return outcome }
             try await Task.sleep(for: .seconds(seconds))
         }
     }
@@ -213,6 +207,13 @@ public final class HTTPClient: Sendable {
             return (.refused(retryAfter: head.retryAfter), head.retryAfter)
         }
         return (get.isWhole(head, attempt.outcome.received) ? .answered : .broke, nil)
+    }
+
+    /// "Too many", or "later": the host means all. Other failures are this request's own.
+    private func holdBack(_ attempt: Attempt, _ retryAfter: Double?) -> Bool {
+        guard retryAfter != nil || [429, 503].contains(attempt.outcome.head?.status ?? 0) else { return false }
+        limiter.refused(attempt.address.origin, pause: min(retryAfter ?? 0, options.retry.longestRetryAfter))
+        return true
     }
 
     private func error(_ attempt: Attempt, tries: Int) -> any Error {

@@ -88,21 +88,35 @@ struct IndexPage {
 
     /// The size at the end of a line: `29M`, `1.2K`, `30396032`, `- ` for none.
     static func size(_ text: String) -> (bytes: Int, isExact: Bool)? {
-        let words = text.split { $0.isWhitespace || $0 == "\u{A0}" }
-        for word in words.reversed() {
-            guard let match = word.wholeMatch(of: /([0-9]{1,18})(?:\.([0-9]{1,3}))?([KMGTPkmgtp])?(?:i?[Bb])?/) else {
-                continue
+        // Spaces, and the two bytes of the space that does not break.
+        for word in text.utf8.split(whereSeparator: { $0 <= 0x20 || $0 == 0xC2 || $0 == 0xA0 }).reversed() {
+            var rest = word[...]
+            let whole = digits(&rest, atMost: 18)
+            guard !whole.isEmpty else { continue }
+            var fraction: Substring?
+            if rest.first == UInt8(ascii: ".") {
+                rest = rest.dropFirst()
+                fraction = digits(&rest, atMost: 3)
+                if fraction?.isEmpty == true { continue }
             }
-            guard let whole = Double(match.output.1 + "." + (match.output.2 ?? "0")) else { return nil }
-            guard let unit = match.output.3 else {
-                return match.output.2 == nil ? Int(match.output.1).map { ($0, true) } : nil
-            }
-            let power = "kmgtp".firstIndex(of: Character(unit.lowercased())).map {
-                "kmgtp".distance(from: "kmgtp".startIndex, to: $0) + 1
-            }
-            let bytes = (0..<(power ?? 0)).reduce(whole) { value, _ in value * 1024 }
+            let power = rest.first.flatMap { "kmgtp".utf8.firstIndex(of: $0 | 0x20) }
+            if power != nil { rest = rest.dropFirst() }
+            if rest.first == UInt8(ascii: "i") { rest = rest.dropFirst(rest.count > 1 ? 1 : 0) }
+            if let last = rest.first, last | 0x20 == UInt8(ascii: "b") { rest = rest.dropFirst() }
+            guard rest.isEmpty else { continue }
+            guard let power else { return fraction == nil ? Int(whole).map { ($0, true) } : nil }
+            let factor = "kmgtp".utf8.distance(from: "kmgtp".utf8.startIndex, to: power) + 1
+            guard let value = Double("\(whole).\(fraction ?? "0")") else { return nil }
+            let bytes = (0..<factor).reduce(value) { value, _ in value * 1024 }
             return Int(exactly: bytes.rounded()).map { ($0, false) }
         }
         return nil
+    }
+
+    private static func digits(_ text: inout Substring.UTF8View, atMost most: Int) -> Substring {
+        let found = text.prefix { (0x30...0x39).contains($0) }
+        guard found.count <= most else { return "" }
+        text = text[found.endIndex...]
+        return Substring(found)
     }
 }

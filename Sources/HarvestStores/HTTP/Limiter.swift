@@ -1,9 +1,11 @@
 import Synchronization
 
-/// Lets so many requests at a time, and so many a second, go to each origin, first come first served.
+/// Lets so many requests at a time, and so many a second, go to each origin, first come first served: downloads,
+/// copies, probes and listings of one client all pass here.
 final class Limiter: Sendable {
     private struct Gate {
         var running = 0
+        var window: RequestWindow
         /// Tickets in the order in which they came; one whose task was cancelled has no waiter any more.
         var queue: [UInt64] = []
         var head = 0
@@ -23,12 +25,29 @@ final class Limiter: Sendable {
             (queue, head) = ([], 0)
             return nil
         }
+
+        /// Those that may start now.
+        mutating func admit() -> [CheckedContinuation<Bool, Never>] {
+            var admitted: [CheckedContinuation<Bool, Never>] = []
+            while running < window.size, let waiter = next() {
+                running += 1
+                admitted.append(waiter)
+            }
+            return admitted
+        }
     }
 
     private struct State {
         var gates: [WebAddress.Origin: Gate] = [:]
         var tickets: UInt64 = 0
         var cancelled: Set<UInt64> = []
+
+        /// Changes the gate of `origin` in place.
+        mutating func at<R>(_ origin: WebAddress.Origin, _ limits: TransportOptions.Limits, _ body: (inout Gate) -> R)
+            -> R
+        {
+            body(&gates[origin, default: Gate(window: limits.window(at: origin))])
+        }
     }
 
     private let limits: TransportOptions.Limits
@@ -36,22 +55,30 @@ final class Limiter: Sendable {
 
     init(_ limits: TransportOptions.Limits) { self.limits = limits }
 
-    /// Runs `body` once the origin can bear another request.
-    func run<R: Sendable>(at asked: WebAddress.Origin, _ body: () async throws -> R) async throws -> R {
+    /// Sends a request by `body` once the origin can bear another.
+    func run(
+        at asked: WebAddress.Origin, _ body: () async throws -> TransferOutcome
+    ) async throws -> TransferOutcome {
         let origin = limits.gate(of: asked)
         try await enter(origin)
-        defer { leave(origin) }
+        var received = 0, start = 0.0
+        defer { leave(origin, received: received, since: start) }
         let delay = delay(at: origin, for: asked)
         if delay > 0 { try await Task.sleep(for: .seconds(delay)) }
-        return try await body()
+        start = Monotonic.now
+        let outcome = try await body()
+        received = outcome.received
+        return outcome
     }
 
-    /// Lets nothing start at `origin` for `seconds`: it said "later" to one, and means all.
-    func pause(_ asked: WebAddress.Origin, seconds: Double) {
-        let origin = limits.gate(of: asked)
-        state.withLock {
-            let until = Monotonic.now + seconds
-            $0.gates[origin, default: Gate()].notBefore = max(until, $0.gates[origin]?.notBefore ?? 0)
+    /// The origin said "later" to one, and means all: fewer at a time, and none for `seconds`.
+    func refused(_ asked: WebAddress.Origin, pause seconds: Double) {
+        let origin = limits.gate(of: asked), now = Monotonic.now
+        state.withLock { state in
+            state.at(origin, limits) { gate in
+                gate.window.refused(now: now)
+                gate.notBefore = max(now + seconds, gate.notBefore)
+            }
         }
     }
 
@@ -64,15 +91,15 @@ final class Limiter: Sendable {
             await withCheckedContinuation { continuation in
                 let answer: Bool? = state.withLock { state in
                     if state.cancelled.remove(ticket) != nil { return false }
-                    var gate = state.gates[origin] ?? Gate()
-                    defer { state.gates[origin] = gate }
-                    if gate.running < max(1, limits.requests(at: origin)) {
-                        gate.running += 1
-                        return true
+                    return state.at(origin, limits) { gate in
+                        if gate.running < gate.window.size {
+                            gate.running += 1
+                            return true
+                        }
+                        gate.queue.append(ticket)
+                        gate.waiters[ticket] = continuation
+                        return nil
                     }
-                    gate.queue.append(ticket)
-                    gate.waiters[ticket] = continuation
-                    return nil
                 }
                 if let answer { continuation.resume(returning: answer) }
             }
@@ -89,30 +116,34 @@ final class Limiter: Sendable {
         guard isAdmitted else { throw CancellationError() }
     }
 
-    private func leave(_ origin: WebAddress.Origin) {
-        let next = state.withLock { state -> CheckedContinuation<Bool, Never>? in
-            guard var gate = state.gates[origin] else { return nil }
-            defer { state.gates[origin] = gate }
-            let next = gate.next()
-            if next == nil { gate.running -= 1 }
-            return next
+    private func leave(_ origin: WebAddress.Origin, received: Int, since start: Double) {
+        let now = Monotonic.now
+        let admitted = state.withLock { state in
+            state.at(origin, limits) { gate in
+                gate.running -= 1
+                if start > 0 {
+                    gate.window.ended(
+                        bytes: received, seconds: now - start, others: !gate.waiters.isEmpty, now: now)
+                }
+                return gate.admit()
+            }
         }
-        next?.resume(returning: true)
+        for waiter in admitted { waiter.resume(returning: true) }
     }
 
     private func delay(at origin: WebAddress.Origin, for asked: WebAddress.Origin) -> Double {
         state.withLock { state in
-            var gate = state.gates[origin] ?? Gate()
-            defer { state.gates[origin] = gate }
-            let now = Monotonic.now
-            var delay = max(0, gate.notBefore - now)
-            if let rate = limits.rate(at: asked), rate > 0 {
-                let burst = limits.burst(at: asked)
-                let tokens = min(burst, (gate.tokens ?? burst) + (now - gate.tokensAt) * rate) - 1
-                (gate.tokens, gate.tokensAt) = (tokens, now)
-                delay = max(delay, -tokens / rate)
+            state.at(origin, limits) { gate in
+                let now = Monotonic.now
+                var delay = max(0, gate.notBefore - now)
+                if let rate = limits.rate(at: asked), rate > 0 {
+                    let burst = limits.burst(at: asked)
+                    let tokens = min(burst, (gate.tokens ?? burst) + (now - gate.tokensAt) * rate) - 1
+                    (gate.tokens, gate.tokensAt) = (tokens, now)
+                    delay = max(delay, -tokens / rate)
+                }
+                return delay
             }
-            return delay
         }
     }
 }

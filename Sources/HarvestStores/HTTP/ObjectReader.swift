@@ -92,17 +92,21 @@ final class ObjectReader: Sendable {
     /// The first validator seen, so that a caller can pin its own work to it.
     func validator(of address: WebAddress) -> Validator? { state.withLock { $0.validators[address] } }
 
-    /// Hands the whole object on, piece by piece, once.
+    /// Hands the whole object on, piece by piece.
     ///
+    /// - Parameter begins: Called before the first byte of each try.
     /// - Returns: Its length as it came.
-    /// - Throws: As ``read(_:_:)``; nothing is repeated, because bytes were handed on.
+    /// - Throws: As ``read(_:_:)``.
     func stream(
-        _ address: WebAddress, to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+        _ address: WebAddress, begins: @escaping @Sendable () -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int {
         var get = HTTPGet(address: address) { head in
-            head.status == 200 && head.contentEncoding == nil ? .stream(sink) : .window(skip: 0, count: 64 << 10)
+            guard head.status == 200, head.contentEncoding == nil else { return .window(skip: 0, count: 64 << 10) }
+            begins()
+            return .stream(sink)
         }
-        get.isRepeatable = false
+        get.isLong = true
         let response = try await client.get(get, meter: meter)
         try checkStatus(response, address, expected: [200])
         try checkData(response, address)
@@ -133,6 +137,7 @@ final class ObjectReader: Sendable {
             return .stream(sink)
         }
         get.conditions = ["Range: bytes=\(range.lowerBound)-\(range.upperBound - 1)"]
+        get.isLong = range.count >= 1 << 20
         get.isWhole = { head, received in
             guard head.status == 206, case .success(let content) = RangeAnswer.content(head, .bytes(range)) else {
                 return true

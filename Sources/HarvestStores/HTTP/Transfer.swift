@@ -27,6 +27,8 @@ struct TransferRequest: Sendable {
     var limit: NetworkAddress.Depth?
     /// What is asked of an FTP server; `nil` speaks HTTP.
     var ftp: FTPCommand?
+    /// Whether many MiB may come: a larger buffer saves calls then, and costs memory for every request.
+    var isLong = false
     var plan: @Sendable (HTTPHead) -> BodyPlan
 }
 

@@ -12,6 +12,7 @@ enum Disk {
 
     /// Makes a folder and those above it.
     static func makeFolder(_ path: String) throws {
+        if mkdir(path, 0o755) == 0 { return }  // as a rule only the last one is missing
         var made = path.hasPrefix("/") ? "/" : ""
         for part in path.split(separator: "/") {
             made += (made.isEmpty || made == "/" ? "" : "/") + part

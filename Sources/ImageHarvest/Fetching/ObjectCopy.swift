@@ -1,6 +1,7 @@
 import HarvestCodecs
 import HarvestCore
 import HarvestStores
+import Synchronization
 
 /// Copies many small objects of a store into a folder, byte for byte.
 struct ObjectCopy: Sendable {
@@ -9,14 +10,23 @@ struct ObjectCopy: Sendable {
     let base: String
     let folder: String
     let manifest: Manifest
+    /// Whether sha256 is computed.
+    let hashes: Bool
+    private let folders = MadeFolders()
 
-    /// Objects on their way at one time; the transport's own limits hold besides.
-    private static let window = 64
+    init(store: any Store, base: String, folder: String, manifest: Manifest, hashes: Bool = true) {
+        (self.store, self.base, self.folder, self.manifest, self.hashes) = (store, base, folder, manifest, hashes)
+    }
+
+    /// Objects waiting for the transport's own limits or on their way.
+    private static let window = 256
     /// Files that may be too long to be held in memory, on their way at one time, each in so many parts.
     private static let files = 8
     private static let parts = 2
     /// A file no longer than this is brought in one piece.
     private static let small = 4 << 20
+    /// An object no longer than this is held before it is written.
+    private static let tiny = 128 << 10
 
     private enum Copied: Sendable {
         case file(FetchedFile)
@@ -25,9 +35,15 @@ struct ObjectCopy: Sendable {
 
     /// - Parameter progress: Objects done, and their bytes.
     /// - Throws: Only what stops everything: the disk refused.
-    func run(_ objects: [CopiedObject], progress: (Int, Int) -> Void) async throws -> (
-        files: [FetchedFile], failed: [(path: String, url: String, error: HarvestError)]
-    ) {
+    func run(_ objects: [CopiedObject], progress: (Int, Int) -> Void) async throws -> Result {
+        // On threads that may block: a copy reads, hashes and writes without being handed from one to another.
+        try await withTaskExecutorPreference(Workers.files) { try await copyAll(objects, progress) }
+    }
+
+    /// What a copy brought, and what it did not.
+    typealias Result = (files: [FetchedFile], failed: [(path: String, url: String, error: HarvestError)])
+
+    private func copyAll(_ objects: [CopiedObject], _ progress: (Int, Int) -> Void) async throws -> Result {
         var files: [FetchedFile] = []
         var failed: [(path: String, url: String, error: HarvestError)] = []
         var bytes = 0
@@ -60,6 +76,11 @@ struct ObjectCopy: Sendable {
             && object.bytes.map { $0 > Self.small } ?? true
     }
 
+    /// Whether an object is written as it comes: what does not fit a cache is not held first.
+    private func isStreamed(_ object: CopiedObject) -> Bool {
+        object.source.range == .whole && object.unwrap == nil && object.bytes ?? 0 > Self.tiny
+    }
+
     /// Asks once more for an object that was not there, and holds it against the listing where the store has one: a
     /// chunk taken for absent by mistake would read as the fill value for ever.
     private func requireAbsence(of key: String) async throws {
@@ -78,6 +99,28 @@ struct ObjectCopy: Sendable {
         }
     }
 
+    private func write(_ read: Bytes, _ object: CopiedObject, _ path: String, _ url: String) throws -> FetchedFile {
+        let bytes = try object.unwrap?(read) ?? read
+        let target = "\(folder)/\(path)"
+        try folders.make(above: target)
+        try Disk.write(bytes, to: target)
+        let sha256 = hashes ? bytes.withUnsafeBytes { Digest.hex(.sha256, of: $0) } : nil
+        return FetchedFile(path: path, url: url, bytes: bytes.count, sha256: sha256, state: .fetched)
+    }
+
+    /// Writes an object as it comes, from the start again where it breaks off.
+    private func stream(
+        _ key: String, of store: any StreamingStore, _ path: String, _ url: String
+    ) async throws -> FetchedFile {
+        let target = "\(folder)/\(path)"
+        try folders.make(above: target)
+        let file = try OutputFile(target)
+        let count = try await store.stream(key, begins: { file.restart() }, to: { try file.write($0) })
+        try file.publish(isDurable: false)
+        let sha256 = hashes ? try Disk.sha256(target) : nil
+        return FetchedFile(path: path, url: url, bytes: count, sha256: sha256, state: .fetched)
+    }
+
     private func copy(_ object: CopiedObject) async -> Copied {
         do {
             let key = object.source.key
@@ -87,8 +130,10 @@ struct ObjectCopy: Sendable {
             let file: FetchedFile
             if isLong(object) {
                 let target = "\(folder)/\(path)"
-                if let slash = target.lastIndex(of: "/") { try Disk.makeFolder(String(target[..<slash])) }
-                let brought = try await Download(connections: Self.parts).fetch(key, of: store, to: target)
+                try folders.make(above: target)
+                var download = Download(connections: Self.parts)
+                download.hashes = hashes
+                let brought = try await download.fetch(key, of: store, to: target)
                 file = FetchedFile(
                     path: path, url: url, bytes: brought.bytes, sha256: brought.sha256,
                     verifiedBy: brought.verifiedBy, state: .fetched)
@@ -96,14 +141,10 @@ struct ObjectCopy: Sendable {
                 return .file(file)
             }
             do {
-                let read = try await store.read(key, object.source.range).bytes
-                file = try await Workers.files.run {
-                    let bytes = try object.unwrap?(read) ?? read
-                    let target = "\(folder)/\(path)"
-                    if let slash = target.lastIndex(of: "/") { try Disk.makeFolder(String(target[..<slash])) }
-                    try Disk.write(bytes, to: target)
-                    let sha256 = bytes.withUnsafeBytes { Digest.hex(.sha256, of: $0) }
-                    return FetchedFile(path: path, url: url, bytes: bytes.count, sha256: sha256, state: .fetched)
+                if isStreamed(object), let store = store as? any StreamingStore {
+                    file = try await stream(key, of: store, path, url)
+                } else {
+                    file = try write(try await store.read(key, object.source.range).bytes, object, path, url)
                 }
             } catch let error as HarvestError where error.kind == .notFound && object.isOptional {
                 try await requireAbsence(of: key)
@@ -112,6 +153,20 @@ struct ObjectCopy: Sendable {
             try manifest.add(file)
             return .file(file)
         } catch { return .failure(key: object.key, HarvestError.wrapping(error)) }
+    }
+}
+
+/// Folders that are there already.
+private final class MadeFolders: Sendable {
+    private let made = Mutex<Set<String>>([])
+
+    /// Makes the folder of the file `path`, once.
+    func make(above path: String) throws {
+        guard let slash = path.lastIndex(of: "/") else { return }
+        let folder = String(path[..<slash])
+        if made.withLock({ $0.contains(folder) }) { return }
+        try Disk.makeFolder(folder)
+        made.withLock { _ = $0.insert(folder) }
     }
 }
 
