@@ -133,7 +133,7 @@ public struct FTPStore: RangeStreamingStore {
             if answer.refusesRanges { return .failed(DownloadRun.RangesIgnored()) }
             let error = HarvestError.wrapping(answer.error(at: place))
             switch answer.event {
-            case .refused: return .refused(after: nil, error)
+            case .refused: return .refused(after: nil, answer.cause, error)
             case .broke: return .broke(error)
             case .answered, .hopeless: return .failed(error)
             }

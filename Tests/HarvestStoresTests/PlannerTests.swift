@@ -113,7 +113,7 @@ import Testing
 
     @Test func `where four requests start in a second, each connection asks once`() {
         var options = DownloadPlanner.Options()
-        (options.isBounded, options.starts, options.window) = (false, (4, 4), 64)
+        (options.isBounded, options.starts, options.window) = (false, .init(perSecond: 4, burst: 4), 64)
         let found = simulate(size, roundTrip: 0.3, options: options) { _, _ in 2e6 }
         // Connection k starts at max(0, (k − 3)/4): the n that ends first takes (150/2 + Σ s)/n seconds.
         let starts = (0..<64).map { max(0, (Double($0) - 3) / 4) }
@@ -146,7 +146,7 @@ import Testing
                     planner.ended(id, .broke, now: now)
                 case 1 where next(4) == 0:
                     open[id] = nil
-                    planner.ended(id, .refused(after: nil), now: now)
+                    planner.ended(id, .refused(after: nil, .any), now: now)
                 case 2: break  // silent
                 default:
                     if count == 0 { continue }

@@ -18,9 +18,9 @@ struct DownloadPlanner: Sendable {
         /// Whether ranges have an end: FTP's have none, and end with the connection.
         var isBounded = true
         /// A part smaller than this is not divided.
-        var leastCut = 256 << 10
-        /// Requests that may start in a second, and how many at once after a rest; `nil` is no limit.
-        var starts: (perSecond: Double, burst: Double)?
+        var leastCut = 64 << 10
+        /// Requests that may start in a second, and how many at once after a rest; `nil` where nothing is known.
+        var starts: StartGate.Limit?
         /// Tries of one part without any progress.
         var attempts = 8
         /// A connection that is slower than its peers by this much, for so many seconds, is opened anew.
@@ -40,7 +40,7 @@ struct DownloadPlanner: Sendable {
         /// It broke, and may be asked again.
         case broke
         /// The host says "later", and the seconds that it names.
-        case refused(after: Double?)
+        case refused(after: Double?, RefusalCause)
     }
 
     struct Part: Sendable {
@@ -100,11 +100,14 @@ struct DownloadPlanner: Sendable {
     /// Connections that are of use.
     private var lanes: Int
     private var window: Int
-    private var tokens: Double
-    private var tokensAt: Double
+    private(set) var gate: StartGate
     private var roundTrip: Double?
     private var notBefore = 0.0
     private var backoff = 0.1
+    /// The median rate, and of how many it was taken at the most.
+    private var usualRate: Double?, rateCount = 0
+    /// Connections that there were at a time: more need new ones.
+    private var mostRunning = 1
     private var refusedAt: Double
 
     /// - Parameters:
@@ -115,8 +118,7 @@ struct DownloadPlanner: Sendable {
         self.done = done
         self.options = options
         window = max(1, options.window)
-        tokens = options.starts?.burst ?? 0
-        tokensAt = now
+        gate = StartGate(options.starts, isFelt: !options.isBounded, now: now)
         refusedAt = now
         gaps = done.gaps(in: 0..<total).map { Gap(range: $0) }
         lanes = max(1, Int(options.starts?.burst ?? 1))
@@ -128,12 +130,13 @@ struct DownloadPlanner: Sendable {
 
     /// The first request of all, sent before the length was known.
     mutating func adopt(_ range: Range<Int>, openedAt: Double, now: Double) -> Int {
-        spend(now)
-        roundTrip = now - openedAt
+        gate.spend(now)
+        roundTrip = (now - openedAt) / 2  // connecting took as long as asking
         let index = gaps.firstIndex { $0.range.contains(range.lowerBound) }
         let gap = index.map { gaps.remove(at: $0) }
         let id = add(
             range.lowerBound..<min(gap?.range.upperBound ?? total, total), asked: min(range.upperBound, total), now)
+        parts[id]?.openedAt = openedAt
         return id
     }
 
@@ -159,6 +162,8 @@ struct DownloadPlanner: Sendable {
         if part.received == 0 {
             let latency = now - part.openedAt
             roundTrip = min(roundTrip ?? latency, latency)
+            // A host that holds starts back counts those, not connections: later ones need more of these.
+            if gate.began(waited: latency, waiting: waiting - 1, now: now) { window = options.window * 3 / 2 }
             if part.rate == nil, part.meter.bytes == 0 { part.meter = (now, 0) }
         }
         part.position += wanted
@@ -194,7 +199,7 @@ struct DownloadPlanner: Sendable {
         switch ending {
         case .complete: backoff = 0.1
         case .broke: pause = failures == 0 ? 0 : min(20, 0.1 * Double(1 << min(8, failures)))
-        case .refused(let after): refused(after, now)
+        case .refused(let after, let cause): refused(after, cause, now)
         }
         // A part that another doubles is the other's by now.
         let isCovered =
@@ -206,11 +211,16 @@ struct DownloadPlanner: Sendable {
         for other in parts.keys where parts[other]?.doubles == id { parts[other]?.doubles = nil }
     }
 
-    /// One refusal says what all may do: no more connections than work now, and none before it is time.
-    private mutating func refused(_ after: Double?, _ now: Double) {
-        window = max(1, min(window, running))
-        backoff = min(30, backoff * 2)
-        notBefore = max(notBefore, now + max(after ?? 0, backoff / 2))
+    /// One refusal says what all may do: no more connections than work now, fewer starts, or none before it is time.
+    private mutating func refused(_ after: Double?, _ cause: RefusalCause, _ now: Double) {
+        switch cause {
+        case .connections: window = max(1, min(window, running))
+        case .starts: gate.refused(now)
+        case .any:
+            window = max(1, min(window, running))
+            backoff = min(30, backoff * 2)
+        }
+        notBefore = max(notBefore, now + max(after ?? 0, cause == .any ? backoff / 2 : 0))
         refusedAt = now
     }
 
@@ -222,7 +232,8 @@ struct DownloadPlanner: Sendable {
     /// What to do now.
     mutating func plan(now: Double) -> [Command] {
         var commands: [Command] = []
-        refill(now)
+        gate.refill(now)
+        if window < options.window, now - refusedAt > 10 { (window, refusedAt) = (window + 1, now) }
         giveUpDoubles(now, &commands)
         guard !isComplete else {
             for id in parts.keys.sorted() where parts[id]?.asked != nil { commands.append(.close(part: id)) }
@@ -235,7 +246,7 @@ struct DownloadPlanner: Sendable {
         }
         replaceSlow(now, &commands)
         double(now, &commands)
-        while now >= notBefore, running < wanted(now), hasToken, let id = next(now) {
+        while now >= notBefore, running < wanted(), hasToken, let id = next(now) {
             guard let part = parts[id] else { break }
             commands.append(ask(id, part, now))
         }
@@ -245,13 +256,19 @@ struct DownloadPlanner: Sendable {
     /// Connections with a request on its way.
     private var running: Int { parts.values.count { $0.asked != nil } }
 
+    /// Those of them that wait for their first byte.
+    private var waiting: Int { parts.values.count { $0.asked != nil && $0.received == 0 } }
+
+    /// Whether the host lets another request start.
+    private var hasToken: Bool { gate.admits(waiting: waiting, isNew: running >= mostRunning) }
+
     private mutating func ask(_ id: Int, _ part: Part, _ now: Double) -> Command {
-        spend(now)
+        gate.spend(now)
         var part = part
         var length = part.end - part.position
         if options.isBounded {
             var size = options.chunk.lowerBound
-            if let rate = part.rate ?? medianRate {
+            if let rate = part.rate ?? medianRate() {
                 while Double(size) < rate * options.chunkSeconds, size < options.chunk.upperBound { size *= 2 }
             } else {  // too fast to be measured yet
                 size = min(options.chunk.upperBound, max(size, 2 * part.received))
@@ -263,27 +280,28 @@ struct DownloadPlanner: Sendable {
         part.asked = part.position + length
         (part.openedAt, part.lastByteAt, part.received) = (now, now, 0)
         parts[id] = part
+        mostRunning = max(mostRunning, running)
         return .open(part: id, part.position..<part.position + length)
     }
 
-    /// What a connection brings once it has got going.
-    private var medianRate: Double? {
+    /// What a connection brings once it has got going; of many it is remembered when only few are left.
+    private mutating func medianRate() -> Double? {
         let known = parts.filter { $0.value.rate != nil }
             .sorted { ($0.value.begunAt, $0.key) < ($1.value.begunAt, $1.key) }.map(\.value)
+        if usualRate != nil, known.count < rateCount / 2 { return usualRate }
         // The older half says it; the younger ones still grow.
         let rates = known.prefix((known.count + 1) / 2).compactMap(\.rate).sorted()
-        return rates.isEmpty ? nil : rates[rates.count / 2]
+        guard !rates.isEmpty else { return usualRate }
+        (usualRate, rateCount) = (rates[rates.count / 2], max(rateCount, known.count))
+        return usualRate
     }
 
     /// How many connections are of use: as many as had some seconds of work each when their speed was first known. One
     /// that is done takes from another, so the number does not shrink with the rest.
-    private mutating func wanted(_ now: Double) -> Int {
-        let isMeasured = parts.values.contains { part in
-            part.rate != nil && now - part.begunAt >= 4 * (roundTrip ?? 0)
-        }
-        if isMeasured, let rate = medianRate {
+    private mutating func wanted() -> Int {
+        if let rate = medianRate() {
             let useful = (Double(remaining) / max(rate * options.laneSeconds, 1)).rounded(.up)
-            lanes = options.starts == nil ? max(lanes, Int(min(useful, 1e6))) : window
+            lanes = gate.limit == nil ? max(lanes, Int(min(useful, 1e6))) : window
         }
         return min(window, lanes)
     }
@@ -296,12 +314,12 @@ struct DownloadPlanner: Sendable {
             parts[id]?.failures = gap.failures
             return id
         }
-        return options.starts == nil ? take(now) : takeByStartTime(now)
+        return gate.limit == nil ? take(now) : takeByStartTime(now)
     }
 
-    /// Takes the tail of the part that is expected to end last, so that both end together.
+    /// Takes the tail of the part that is expected to end last, so that it and all that are idle end together.
     private mutating func take(_ now: Double) -> Int? {
-        let own = medianRate ?? 1
+        let own = medianRate() ?? 1
         let candidates = parts.filter { part in
             part.value.asked != nil && part.value.doubledAt == nil
                 && part.value.end - part.value.position > options.leastCut
@@ -310,9 +328,9 @@ struct DownloadPlanner: Sendable {
         guard let (id, victim) = candidates.max(by: { (expected($0.value), $0.key) < (expected($1.value), $1.key) })
         else { return nil }
         let length = Double(victim.end - victim.position), rate = victim.rate ?? own
-        let cut = (length - rate * (roundTrip ?? 0)) * own / (own + rate)
-        let least = max(
-            Double(options.leastCut), own * 4 * (roundTrip ?? 0), options.starts.map { own / $0.perSecond } ?? 0)
+        let cut = (length - rate * (roundTrip ?? 0)) * own / (rate + own * Double(max(1, wanted() - running)))
+        // Another request costs a round trip: the victim must end sooner by more.
+        let least = max(Double(options.leastCut), rate * (roundTrip ?? 0))
         guard cut >= least, Double(victim.end - victim.position) > cut else { return nil }
         let end = victim.end
         let start = end - Int(cut)
@@ -322,13 +340,16 @@ struct DownloadPlanner: Sendable {
 
     // MARK: Silence and slowness
 
-    private func patience() -> Double { min(15, max(1, 8 * (roundTrip ?? 0))) }
+    /// How long a part may say nothing. A start may be held back for long, and asking again would only cost another.
+    private func patience(_ part: Part) -> Double {
+        part.received == 0 && !options.isBounded ? 15 : min(15, max(1, 8 * (roundTrip ?? 0)))
+    }
 
     /// Asks a second time for what a silent part still has.
     private mutating func double(_ now: Double, _ commands: inout [Command]) {
         for id in parts.keys.sorted() {
             guard let part = parts[id], part.asked != nil, part.doubledAt == nil, part.doubles == nil,
-                now - part.lastByteAt > patience(), part.position < part.end, hasToken, now >= notBefore,
+                now - part.lastByteAt > patience(part), part.position < part.end, hasToken, now >= notBefore,
                 running < window + 1
             else { continue }
             let double = add(part.position..<part.end, asked: part.position, now)
@@ -361,7 +382,7 @@ struct DownloadPlanner: Sendable {
 
     /// A connection far slower than the others is closed; what it had is asked for anew.
     private mutating func replaceSlow(_ now: Double, _ commands: inout [Command]) {
-        guard parts.count > 2, let median = medianRate else { return }
+        guard parts.count > 2, let median = medianRate() else { return }
         for id in parts.keys.sorted() {
             guard let part = parts[id], part.asked != nil, part.doubledAt == nil, part.reopened < 2,
                 let rate = part.rate, rate < options.slowShare * median, rate < 4e6 / 15
@@ -388,20 +409,6 @@ struct DownloadPlanner: Sendable {
 
     // MARK: Hosts that count requests
 
-    private var hasToken: Bool { options.starts == nil || tokens >= 1 }
-
-    private mutating func refill(_ now: Double) {
-        if window < options.window, now - refusedAt > 10 { (window, refusedAt) = (window + 1, now) }
-        guard let starts = options.starts else { return }
-        tokens = min(starts.burst, tokens + max(0, now - tokensAt) * starts.perSecond)
-        tokensAt = now
-    }
-
-    private mutating func spend(_ now: Double) {
-        refill(now)
-        tokens -= 1
-    }
-
     /// Takes the tail of a part where the host counts starts: as much as the new connection brings until all end together.
     ///
     /// With the speeds of those that run, speed c of new ones and their starts s, all end at
@@ -409,7 +416,7 @@ struct DownloadPlanner: Sendable {
     private mutating func takeByStartTime(_ now: Double) -> Int? {
         let means = parts.values.compactMap { $0.mean(now) }.sorted()
         let open = parts.filter { $0.value.asked != nil && $0.value.doubledAt == nil }
-        guard let starts = options.starts else { return nil }
+        guard let starts = gate.limit else { return nil }
         guard !means.isEmpty else {
             // No speed is known, and a start that is not used is lost: halves, of which others can take later.
             guard open.count < Int(starts.burst),
@@ -430,7 +437,7 @@ struct DownloadPlanner: Sendable {
         }
         var time: Double?
         for index in 0..<max(0, window - open.count) {
-            let start = max(0, (Double(index + 1) - tokens) / starts.perSecond) + latency
+            let start = max(0, (Double(index + 1) - gate.tokens) / starts.perSecond) + latency
             let end = (rest + own * start) / (speed + own)
             guard start < end else { break }
             rest += own * start

@@ -201,8 +201,8 @@ final class DownloadRun: Sendable {
         case .broke(let error):
             tell(.broke)
             return error
-        case .refused(let after, let error):
-            tell(.refused(after: after))
+        case .refused(let after, let cause, let error):
+            tell(.refused(after: after, cause))
             return error
         case .failed(let error) where error is CancellationError: break  // closed by the planner
         case .failed(let error): throw error
@@ -259,7 +259,7 @@ final class DownloadRun: Sendable {
             var options = DownloadPlanner.Options()
             let limits = store.limits
             options.window = download.connections.map { min($0, limits.connections) } ?? limits.connections
-            options.starts = limits.retrievesPerSecond.map { ($0, limits.burst) }
+            options.starts = limits.retrievesPerSecond.map { StartGate.Limit(perSecond: $0, burst: limits.burst) }
             options.isBounded = store.asksBoundedRanges
             options.chunk =
                 min(download.segment, options.chunk.lowerBound)...max(download.segment, options.chunk.upperBound)

@@ -31,9 +31,19 @@ public enum StreamEnd: Sendable {
     /// It broke on the way and may be tried again.
     case broke(HarvestError)
     /// The host says "later", in so many seconds if it says that too.
-    case refused(after: Double?, HarvestError)
+    case refused(after: Double?, RefusalCause, HarvestError)
     /// Trying again would not help.
     case failed(any Error)
+}
+
+/// What a host has too much of when it says "later".
+public enum RefusalCause: Sendable {
+    /// Connections at a time (FTP 421).
+    case connections
+    /// Transfers that start in a second (FTP 450).
+    case starts
+    /// It does not say.
+    case any
 }
 
 /// A store that hands on ranges as they come, without holding them.

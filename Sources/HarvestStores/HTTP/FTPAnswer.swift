@@ -62,6 +62,15 @@ struct FTPAnswer {
         }
     }
 
+    /// What a server that says "later" has too much of.
+    var cause: RefusalCause {
+        switch refusal {
+        case 421: .connections
+        case 450: .starts
+        default: .any
+        }
+    }
+
     /// The error behind a failed transfer.
     func error(at place: String) -> any Error {
         guard let failure = outcome.failure else { return HarvestError(.failed, "no failure", at: place) }

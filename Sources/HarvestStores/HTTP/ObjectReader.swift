@@ -150,7 +150,7 @@ final class ObjectReader: Sendable {
         case .failed(let error):
             return error is HarvestError || error is CancellationError ? .failed(error) : .stopped(error)
         case .broke(let error): return .broke(error)
-        case .refused(let after, let error): return .refused(after: after, error)
+        case .refused(let after, let error): return .refused(after: after, .any, error)
         case .answered(let response):
             do {
                 if response.head.status == 416,
