@@ -96,7 +96,9 @@ public struct FTPStore: RangeStreamingStore {
 
     public var asksBoundedRanges: Bool { false }
 
-    public var limits: TransportOptions.HostLimits { client.options.limits.shown(at: root.origin) }
+    public var limits: TransportOptions.HostLimits { client.limits(at: root.origin) }
+
+    public func learned(_ limits: TransportOptions.HostLimits) { client.learned(limits, at: root.origin) }
 
     public func stream(
         _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
@@ -116,7 +118,9 @@ public struct FTPStore: RangeStreamingStore {
                 else { return }
                 try facts(FTPAnswer.facts(replies))
             }
-            let outcome = try await client.ftpOnce(address, command, meter: meter) { _ in .stream(sink) }
+            let outcome = try await client.ftpOnce(address, command, isPlanned: true, meter: meter) { _ in
+                .stream(sink)
+            }
             let answer = FTPAnswer(outcome)
             let place = address.text.displayed(limit: 500)
             guard let failure = outcome.failure else {

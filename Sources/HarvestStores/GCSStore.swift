@@ -37,8 +37,6 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
         try await reader.stream(try url(of: key), begins: begins, to: sink)
     }
 
-    public var asksBoundedRanges: Bool { true }
-
     public var limits: TransportOptions.HostLimits {
         let limits = reader.client.options.limits
         return TransportOptions.HostLimits(

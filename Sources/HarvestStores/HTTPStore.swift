@@ -39,10 +39,7 @@ public struct HTTPStore: Store {
 }
 
 extension HTTPStore: RangeStreamingStore {
-    public var asksBoundedRanges: Bool { true }
-    public var limits: TransportOptions.HostLimits {
-        reader.client.options.limits.shown(at: root.origin)
-    }
+    public var limits: TransportOptions.HostLimits { reader.client.limits(at: root.origin) }
 
     public func stream(
         _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,

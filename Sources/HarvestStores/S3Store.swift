@@ -41,8 +41,6 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
         return try await inRegion { try await reader.stream(try url(of: key), begins: begins, to: sink) }
     }
 
-    public var asksBoundedRanges: Bool { true }
-
     public var limits: TransportOptions.HostLimits {
         let limits = reader.client.options.limits
         return TransportOptions.HostLimits(

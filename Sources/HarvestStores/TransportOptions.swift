@@ -47,6 +47,9 @@ public struct TransportOptions: Sendable {
 
         public init() {}
 
+        /// Whether it is said what this host bears: then nothing is learnt of it.
+        func isSaid(of origin: WebAddress.Origin) -> Bool { host(origin.host) != nil || concurrentRequests != nil }
+
         private func host(_ name: String) -> (name: String, limits: HostLimits)? {
             hosts.first { name == $0.key || name.hasSuffix("." + $0.key) }.map { ($0.key, $0.value) }
         }
@@ -61,10 +64,10 @@ public struct TransportOptions: Sendable {
         }
 
         /// How many requests at a time a gate lets through, to begin with and at the most.
-        func window(at origin: WebAddress.Origin) -> RequestWindow {
+        func window(at origin: WebAddress.Origin, learnt: HostProfiles.Profile?) -> RequestWindow {
             guard let own = host(origin.host)?.limits else {
-                let size = concurrentRequests ?? Self.usual
                 let isFixed = concurrentRequests != nil || origin.scheme == "ftp"
+                let size = (isFixed ? learnt?.connections : learnt?.window) ?? concurrentRequests ?? Self.usual
                 return RequestWindow(size: size, most: isFixed ? size : Self.most)
             }
             return RequestWindow(size: own.connections, most: own.most ?? own.connections)
@@ -90,7 +93,7 @@ public struct TransportOptions: Sendable {
     }
 
     /// What one host is asked to bear.
-    public struct HostLimits: Sendable {
+    public struct HostLimits: Sendable, Equatable {
         /// Connections, over all schemes.
         public var connections: Int
         /// As many of them at the most, where more turn out to bring more; `nil` is no more.
@@ -148,6 +151,8 @@ public struct TransportOptions: Sendable {
     public var deadlines = Deadlines()
     public var retry = RetryPolicy.Options()
     public var limits = Limits()
+    /// The file in which is kept what hosts turned out to bear; `nil` keeps nothing.
+    public var profiles: String?
     public var userAgent = "image-harvest/0.1 (+electron microscopy data; libcurl)"
     /// Whether a proxy variable is set: the address that answers is then the proxy's and says nothing of the host.
     public var usesProxy = false
@@ -165,10 +170,19 @@ public struct TransportOptions: Sendable {
             String($0.drop { $0 == " " })
         }
         certificateAuthority = environment["HARVEST_CA"].flatMap { $0.isEmpty ? nil : $0 }
+        profiles = Self.cacheFolder(environment).map { "\($0)/hosts.json" }
         // The names curl itself reads.
         usesProxy = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"].contains {
             environment[$0].map { !$0.isEmpty } ?? false
         }
+    }
+
+    /// The folder for what is worth keeping between runs and does no harm when lost: `HARVEST_CACHE` (`none` for no
+    /// such folder), else `harvest` in `XDG_CACHE_HOME` or `~/.cache` (XDG Base Directory Specification).
+    public static func cacheFolder(_ environment: [String: String]) -> String? {
+        if let named = environment["HARVEST_CACHE"], !named.isEmpty { return named == "none" ? nil : named }
+        if let base = environment["XDG_CACHE_HOME"], base.hasPrefix("/") { return "\(base)/harvest" }
+        return environment["HOME"].flatMap { $0.hasPrefix("/") ? "\($0)/.cache/harvest" : nil }
     }
 
     /// The variables of this process.

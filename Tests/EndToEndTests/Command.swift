@@ -24,6 +24,7 @@ struct Command {
         process.executableURL = bin.appendingPathComponent(program)
         process.arguments = arguments
         var all = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("HARVEST_") }
+        all["HARVEST_CACHE"] = "none"
         all.merge(environment) { $1 }
         process.environment = all
         let files = try (0..<3).map { _ in try temporaryFile() }

@@ -12,7 +12,7 @@ struct DownloadPlanner: Sendable {
         var window = 16
         /// A range asked for takes about so long, in bytes between the bounds; an unbounded server is asked for all.
         var chunkSeconds = 4.0
-        var chunk = 1 << 20...64 << 20
+        var chunk = 4 << 20...64 << 20
         /// Another connection joins where each would have so many seconds of work.
         var laneSeconds = 2.0
         /// Whether ranges have an end: FTP's have none, and end with the connection.
@@ -126,16 +126,25 @@ struct DownloadPlanner: Sendable {
 
     var isComplete: Bool { done.count == total }
 
+    /// What showed of the host that was not known before; `nil` for nothing.
+    var learned: TransportOptions.HostLimits? {
+        let starts = options.starts == nil ? gate.limit : nil
+        guard starts != nil || window != options.window else { return nil }
+        return TransportOptions.HostLimits(
+            connections: window, retrievesPerSecond: starts?.perSecond, burst: starts?.burst ?? 1)
+    }
+
     private var remaining: Int { total - done.count }
 
     /// The first request of all, sent before the length was known.
     mutating func adopt(_ range: Range<Int>, openedAt: Double, now: Double) -> Int {
         gate.spend(now)
         roundTrip = (now - openedAt) / 2  // connecting took as long as asking
-        let index = gaps.firstIndex { $0.range.contains(range.lowerBound) }
-        let gap = index.map { gaps.remove(at: $0) }
-        let id = add(
-            range.lowerBound..<min(gap?.range.upperBound ?? total, total), asked: min(range.upperBound, total), now)
+        let own = range.clamped(to: 0..<total)
+        var taken = done
+        taken.insert(own)
+        gaps = taken.gaps(in: 0..<total).map { Gap(range: $0) }
+        let id = add(own, asked: own.upperBound, now)
         parts[id]?.openedAt = openedAt
         return id
     }
@@ -201,6 +210,15 @@ struct DownloadPlanner: Sendable {
         case .broke: pause = failures == 0 ? 0 : min(20, 0.1 * Double(1 << min(8, failures)))
         case .refused(let after, let cause): refused(after, cause, now)
         }
+        if case .complete = ending, options.isBounded, let gap = takeGap(rate: part.rate, now) {
+            // The connection goes on elsewhere, as fast as it was.
+            (part.position, part.end) = (gap.range.lowerBound, gap.range.upperBound)
+            (part.failures, part.doubledAt, part.doubles) = (gap.failures, nil, nil)
+            lastID += 1
+            parts[lastID] = part
+            for other in parts.keys where parts[other]?.doubles == id { parts[other]?.doubles = nil }
+            return
+        }
         // A part that another doubles is the other's by now.
         let isCovered =
             part.doubles.map { parts[$0] != nil } ?? parts.values.contains { $0.doubles == id }
@@ -265,23 +283,33 @@ struct DownloadPlanner: Sendable {
     private mutating func ask(_ id: Int, _ part: Part, _ now: Double) -> Command {
         gate.spend(now)
         var part = part
-        var length = part.end - part.position
-        if options.isBounded {
-            var size = options.chunk.lowerBound
-            if let rate = part.rate ?? medianRate() {
-                while Double(size) < rate * options.chunkSeconds, size < options.chunk.upperBound { size *= 2 }
-            } else {  // too fast to be measured yet
-                size = min(options.chunk.upperBound, max(size, 2 * part.received))
-            }
-            // A short rest is asked for with what stands before it.
-            if length > size + size / 2 { length = size }
-        }
-        if !options.isBounded { length = total - part.position }
+        let length = options.isBounded ? part.end - part.position : total - part.position
         part.asked = part.position + length
         (part.openedAt, part.lastByteAt, part.received) = (now, now, 0)
         parts[id] = part
         mostRunning = max(mostRunning, running)
         return .open(part: id, part.position..<part.position + length)
+    }
+
+    /// The first work that nobody has: some seconds of it, near the start of the object, so that what is whole from its
+    /// first byte on grows steadily; towards the end no more than twice what each of all connections can have.
+    private mutating func takeGap(rate: Double?, _ now: Double) -> Gap? {
+        guard let index = gaps.firstIndex(where: { $0.notBefore <= now && $0.failures < options.attempts }) else {
+            return nil
+        }
+        var gap = gaps.remove(at: index)
+        guard options.isBounded else { return gap }
+        let rate = rate ?? medianRate()
+        let unowned = gap.range.count + gaps.reduce(0) { $0 + $1.range.count }
+        var size = options.chunk.upperBound  // too fast to be measured yet
+        if let rate { size = min(size, Int(min(rate * options.chunkSeconds, 1e12))) }
+        size = max(options.chunk.lowerBound, min(size, 2 * unowned / max(1, wanted())))
+        if gap.range.count > size + size / 2 {
+            let rest = gap.range.lowerBound + size..<gap.range.upperBound
+            gaps.insert(Gap(range: rest, failures: gap.failures, notBefore: gap.notBefore), at: index)
+            gap.range = gap.range.lowerBound..<rest.lowerBound
+        }
+        return gap
     }
 
     /// What a connection brings once it has got going; of many it is remembered when only few are left.
@@ -308,8 +336,7 @@ struct DownloadPlanner: Sendable {
 
     /// A new part of work that nobody has, or of somebody else's; `nil` where there is none.
     private mutating func next(_ now: Double) -> Int? {
-        if let index = gaps.firstIndex(where: { $0.notBefore <= now && $0.failures < options.attempts }) {
-            let gap = gaps.remove(at: index)
+        if let gap = takeGap(rate: nil, now) {
             let id = add(gap.range, asked: gap.range.lowerBound, now)
             parts[id]?.failures = gap.failures
             return id
@@ -419,10 +446,10 @@ struct DownloadPlanner: Sendable {
         guard let starts = gate.limit else { return nil }
         guard !means.isEmpty else {
             // No speed is known, and a start that is not used is lost: halves, of which others can take later.
-            guard open.count < Int(starts.burst),
+            guard
                 let (id, victim) = open.max(by: {
                     ($0.value.end - $0.value.position, $0.key) < ($1.value.end - $1.value.position, $1.key)
-                }), victim.end - victim.position >= 4 * options.leastCut
+                }), victim.end - victim.position >= 16 * options.leastCut
             else { return nil }
             let middle = victim.position + (victim.end - victim.position) / 2
             parts[id]?.end = middle

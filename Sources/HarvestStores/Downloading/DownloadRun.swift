@@ -94,6 +94,7 @@ final class DownloadRun: Sendable {
                     at: url, next: "run the command again; if it stays so, the file is damaged where it lies")
             }
         }
+        if let learned = state.withLock({ $0.planner?.learned }) { store.learned(learned) }
         let modified = facts?.modified.flatMap(HTTPDate.seconds)
         try await Workers.files.run { [part] in try part.publish(count: total, modified: modified) }
         progress(total, total)
@@ -107,7 +108,7 @@ final class DownloadRun: Sendable {
         try await begin(tasks)
         var lastError: HarvestError?
         var checkpoint = (at: Monotonic.now, bytes: 0)
-        var toldAt = 0.0
+        var toldAt = 0.0, toldLearned: TransportOptions.HostLimits?
         for await event in events {
             if case .ended(let id, let end) = event {
                 tasks.remove(id)
@@ -119,13 +120,21 @@ final class DownloadRun: Sendable {
                 }
             }
             let now = Monotonic.now
-            let (commands, done, total, isComplete, isHopeless) = state.withLock { state in
+            let (commands, done, total, learned, isComplete, isHopeless) = state.withLock { state in
                 guard var planner = state.planner else {
-                    return ([DownloadPlanner.Command](), IntervalSet(), 0, false, false)
+                    return (
+                        [DownloadPlanner.Command](), IntervalSet(), 0, TransportOptions.HostLimits?.none, false, false
+                    )
                 }
                 let commands = planner.plan(now: now)
                 state.planner = planner
-                return (commands, planner.done, planner.total, planner.isComplete, planner.isHopeless)
+                return (
+                    commands, planner.done, planner.total, planner.learned, planner.isComplete, planner.isHopeless
+                )
+            }
+            if learned != toldLearned, let learned {
+                store.learned(learned)  // before more is asked for than was allowed so far
+                toldLearned = learned
             }
             for command in commands { carryOut(command, tasks) }
             if isComplete { return }
@@ -273,10 +282,14 @@ final class DownloadRun: Sendable {
     /// Writes a piece where it belongs.
     private func take(_ request: Int, _ bytes: UnsafeRawBufferPointer) throws {
         let id = Self.part(of: request)
-        let place = state.withLock { state in state.planner?.parts[id].map { ($0.position, $0.end) } }
-        guard let (position, end) = place else { throw Enough() }
+        let place = state.withLock { state in state.planner?.parts[id].map { ($0.position, $0.end, state.lane) } }
+        guard let (position, end, lane) = place else { throw Enough() }
         let wanted = min(bytes.count, end - position)
-        if wanted > 0 { try part.write(UnsafeRawBufferPointer(rebasing: bytes[..<wanted]), at: position) }
+        if wanted > 0 {
+            let piece = UnsafeRawBufferPointer(rebasing: bytes[..<wanted])
+            try part.write(piece, at: position)
+            lane?.take(piece, at: position)
+        }
         let isEnough = state.withLock { state -> Bool in
             guard var planner = state.planner else { return true }
             state.planner = nil  // so that it is changed in place

@@ -9,6 +9,8 @@ final class HashLane: Sendable {
         var md5 = Digest(.md5)
         var position = 0
         var isRunning = false
+        /// Seconds that ``take(_:at:)`` cost those who called it.
+        var spent = 0.0
     }
 
     private let part: PartFile
@@ -17,10 +19,29 @@ final class HashLane: Sendable {
     /// Less than this is left for the next time.
     private static let worthwhile = 4 << 20
     private static let piece = 256 << 10
+    private let began = Monotonic.now
+    /// At most this share of the time that bytes come may pass with hashing them on the way.
+    private static let share = 0.5
 
     /// - Parameter withMD5: Whether that is wanted too.
     init(_ part: PartFile, withMD5: Bool = false) {
         (self.part, self.withMD5) = (part, withMD5)
+    }
+
+    /// Takes bytes in as they come, where they are the next: still in the processor's cache, they cost no reading.
+    ///
+    /// Who calls waits meanwhile; where that would hold up the network, ``follow(to:)`` does it later.
+    func take(_ bytes: UnsafeRawBufferPointer, at position: Int) {
+        state.withLock { state in
+            let start = Monotonic.now
+            guard !state.isRunning, state.position == position, state.spent <= Self.share * (start - began) else {
+                return
+            }
+            state.sha256.update(bytes)
+            if withMD5 { state.md5.update(bytes) }
+            state.position += bytes.count
+            state.spent += Monotonic.now - start
+        }
     }
 
     /// Goes on to `front` on another thread, unless one is at it already or it is not worth it.

@@ -54,6 +54,9 @@ public protocol RangeStreamingStore: StreamingStore {
     /// What the far side is said to bear.
     var limits: TransportOptions.HostLimits { get }
 
+    /// Takes in what showed of the far side, for later and for others.
+    func learned(_ limits: TransportOptions.HostLimits)
+
     /// Hands on the bytes of a range in order, in one try.
     ///
     /// - Parameters:
@@ -63,4 +66,11 @@ public protocol RangeStreamingStore: StreamingStore {
         _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async -> StreamEnd
+}
+
+extension RangeStreamingStore {
+    public var asksBoundedRanges: Bool { true }
+
+    /// What refuses or holds back says so to each; only where requests are counted is it worth remembering.
+    public func learned(_ limits: TransportOptions.HostLimits) {}
 }

@@ -46,7 +46,8 @@ public final class HTTPClient: Sendable {
         self.options = options
         connectMap = try ConnectMap(options.connectTo)
         loop = CurlLoop(options: options)
-        limiter = Limiter(options.limits)
+        // What a host that is mapped elsewhere bears says nothing of the true one.
+        limiter = Limiter(options.limits, HostProfiles(file: options.connectTo.isEmpty ? options.profiles : nil))
     }
 
     deinit { loop.stop() }
@@ -160,15 +161,25 @@ public final class HTTPClient: Sendable {
         }
     }
 
+    /// What is asked of an origin, for whoever plans by it.
+    func limits(at origin: WebAddress.Origin) -> TransportOptions.HostLimits { limiter.limits(at: origin) }
+
+    /// Takes in what showed of an origin.
+    func learned(_ limits: TransportOptions.HostLimits, at origin: WebAddress.Origin) {
+        limiter.learned(limits, at: origin)
+    }
+
     /// Asks an FTP server once.
+    ///
+    /// - Parameter isPlanned: Whether the caller counts starts itself, and sends a request ahead by its login.
     func ftpOnce(
-        _ address: WebAddress, _ command: FTPCommand, meter: Meter,
+        _ address: WebAddress, _ command: FTPCommand, isPlanned: Bool = false, meter: Meter,
         plan: @escaping @Sendable (HTTPHead) -> BodyPlan
     ) async throws -> TransferOutcome {
         let request = TransferRequest(
             address: address, credentials: address.credentials, ftp: command, isLong: command.listing == nil, plan: plan
         )
-        return try await limiter.run(at: address.origin) {
+        return try await limiter.run(at: address.origin, ahead: isPlanned ? 1 : 0) {
             try Task.checkCancellation()
             meter.started()
             let outcome = await loop.perform(request)

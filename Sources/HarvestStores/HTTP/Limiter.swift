@@ -6,6 +6,8 @@ final class Limiter: Sendable {
     private struct Gate {
         var running = 0
         var window: RequestWindow
+        /// Its size as it was written down last.
+        var noted: Int?
         /// Tickets in the order in which they came; one whose task was cancelled has no waiter any more.
         var queue: [UInt64] = []
         var head = 0
@@ -43,27 +45,68 @@ final class Limiter: Sendable {
         var cancelled: Set<UInt64> = []
 
         /// Changes the gate of `origin` in place.
-        mutating func at<R>(_ origin: WebAddress.Origin, _ limits: TransportOptions.Limits, _ body: (inout Gate) -> R)
-            -> R
-        {
-            body(&gates[origin, default: Gate(window: limits.window(at: origin))])
+        mutating func at<R>(
+            _ origin: WebAddress.Origin, _ limits: TransportOptions.Limits, _ profiles: HostProfiles,
+            _ body: (inout Gate) -> R
+        ) -> R {
+            if gates[origin] == nil {
+                gates[origin] = Gate(
+                    window: limits.window(at: origin, learnt: limits.isSaid(of: origin) ? nil : profiles[origin]))
+            }
+            return body(&gates[origin]!)
         }
     }
 
     private let limits: TransportOptions.Limits
+    private let profiles: HostProfiles
     private let state = Mutex(State())
 
-    init(_ limits: TransportOptions.Limits) { self.limits = limits }
+    init(_ limits: TransportOptions.Limits, _ profiles: HostProfiles = HostProfiles(file: nil)) {
+        (self.limits, self.profiles) = (limits, profiles)
+    }
+
+    /// What is asked of an origin: as is said, else as was learnt, else as is usual.
+    func limits(at origin: WebAddress.Origin) -> TransportOptions.HostLimits {
+        var found = limits.shown(at: origin)
+        guard !limits.isSaid(of: origin), let profile = profiles[origin] else { return found }
+        found.connections = profile.connections ?? found.connections
+        if let (rate, burst) = profile.starts {
+            found.retrievesPerSecond = min(rate, found.retrievesPerSecond ?? rate)
+            found.burst = burst
+        }
+        return found
+    }
+
+    /// Takes in what a download learnt of an origin.
+    func learned(_ found: TransportOptions.HostLimits, at origin: WebAddress.Origin) {
+        guard !limits.isSaid(of: origin) else { return }
+        profiles.update(origin) {
+            $0.connections = found.connections
+            // Measured anew each time: small differences are none.
+            if let rate = found.retrievesPerSecond, abs(rate / ($0.starts?.0 ?? .infinity) - 1) > 0.05 {
+                $0.starts = ((rate * 100).rounded() / 100, found.burst)
+            }
+        }
+        let admitted = state.withLock { state in
+            state.at(origin, limits, profiles) { gate in
+                gate.window = RequestWindow(size: found.connections, most: found.connections)
+                return gate.admit()
+            }
+        }
+        for waiter in admitted { waiter.resume(returning: true) }
+    }
 
     /// Sends a request by `body` once the origin can bear another.
+    ///
+    /// - Parameter ahead: How many starts it may be ahead of its time.
     func run(
-        at asked: WebAddress.Origin, _ body: () async throws -> TransferOutcome
+        at asked: WebAddress.Origin, ahead: Double = 0, _ body: () async throws -> TransferOutcome
     ) async throws -> TransferOutcome {
         let origin = limits.gate(of: asked)
         try await enter(origin)
         var received = 0, start = 0.0
         defer { leave(origin, received: received, since: start) }
-        let delay = delay(at: origin, for: asked)
+        let delay = delay(at: origin, for: asked, ahead: ahead)
         if delay > 0 { try await Task.sleep(for: .seconds(delay)) }
         start = Monotonic.now
         let outcome = try await body()
@@ -75,7 +118,7 @@ final class Limiter: Sendable {
     func refused(_ asked: WebAddress.Origin, pause seconds: Double) {
         let origin = limits.gate(of: asked), now = Monotonic.now
         state.withLock { state in
-            state.at(origin, limits) { gate in
+            state.at(origin, limits, profiles) { gate in
                 gate.window.refused(now: now)
                 gate.notBefore = max(now + seconds, gate.notBefore)
             }
@@ -91,7 +134,7 @@ final class Limiter: Sendable {
             await withCheckedContinuation { continuation in
                 let answer: Bool? = state.withLock { state in
                     if state.cancelled.remove(ticket) != nil { return false }
-                    return state.at(origin, limits) { gate in
+                    return state.at(origin, limits, profiles) { gate in
                         if gate.running < gate.window.size {
                             gate.running += 1
                             return true
@@ -118,29 +161,33 @@ final class Limiter: Sendable {
 
     private func leave(_ origin: WebAddress.Origin, received: Int, since start: Double) {
         let now = Monotonic.now
-        let admitted = state.withLock { state in
-            state.at(origin, limits) { gate in
+        let (admitted, found) = state.withLock { state in
+            state.at(origin, limits, profiles) { gate in
                 gate.running -= 1
                 if start > 0 {
                     gate.window.ended(
                         bytes: received, seconds: now - start, others: !gate.waiters.isEmpty, now: now)
                 }
-                return gate.admit()
+                let found = gate.window.isFound && gate.noted != gate.window.size ? gate.window.size : nil
+                gate.noted = found ?? gate.noted
+                return (gate.admit(), found)
             }
         }
         for waiter in admitted { waiter.resume(returning: true) }
+        if let found, !limits.isSaid(of: origin) { profiles.update(origin) { $0.window = found } }
     }
 
-    private func delay(at origin: WebAddress.Origin, for asked: WebAddress.Origin) -> Double {
-        state.withLock { state in
-            state.at(origin, limits) { gate in
+    private func delay(at origin: WebAddress.Origin, for asked: WebAddress.Origin, ahead: Double) -> Double {
+        let limits = self.limits(at: asked)
+        return state.withLock { state in
+            state.at(origin, self.limits, profiles) { gate in
                 let now = Monotonic.now
                 var delay = max(0, gate.notBefore - now)
-                if let rate = limits.rate(at: asked), rate > 0 {
-                    let burst = limits.burst(at: asked)
+                if let rate = limits.retrievesPerSecond, rate > 0 {
+                    let burst = limits.burst
                     let tokens = min(burst, (gate.tokens ?? burst) + (now - gate.tokensAt) * rate) - 1
                     (gate.tokens, gate.tokensAt) = (tokens, now)
-                    delay = max(delay, -tokens / rate)
+                    delay = max(delay, -(tokens + ahead) / rate)
                 }
                 return delay
             }

@@ -74,6 +74,9 @@ struct RequestWindow: Sendable {
         size = min(next, bound)
     }
 
+    /// Whether the number was found, and is worth remembering.
+    var isFound: Bool { proven != nil && (!isSearching || size == most) }
+
     /// The host said "later". Of refusals that come together only the first counts.
     mutating func refused(now: Double) {
         guard now - refusedAt >= 1 else { return }
