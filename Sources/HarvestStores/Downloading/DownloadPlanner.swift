@@ -80,7 +80,7 @@ struct DownloadPlanner: Sendable {
     }
 
     /// Work that no connection has.
-    private struct Gap: Sendable {
+    struct Gap: Sendable {
         var range: Range<Int>
         /// Tries that brought nothing.
         var failures = 0
@@ -89,20 +89,22 @@ struct DownloadPlanner: Sendable {
 
     let total: Int
     private(set) var done: IntervalSet
-    private(set) var parts: [Int: Part] = [:]
+    var parts: [Int: Part] = [:]
     /// Bytes that came more than once.
     private(set) var repeated = 0
-    private var gaps: [Gap]
-    private var options: Options
+    var gaps: [Gap]
+    let options: Options
     private var lastID = 0
     /// After so many seconds a connection's speed is believed for the first time.
     private static let firstLook = 0.05
     /// Connections that are of use.
     private var lanes: Int
-    private var window: Int
+    /// When their number was set last, and how fast all were then.
+    private var lanesAt = -Double.infinity, lanesSum = 0.0
+    var window: Int
     private(set) var gate: StartGate
-    private var roundTrip: Double?
-    private var notBefore = 0.0
+    var roundTrip: Double?
+    var notBefore = 0.0
     private var backoff = 0.1
     /// The median rate, and of how many it was taken at the most.
     private var usualRate: Double?, rateCount = 0
@@ -121,7 +123,7 @@ struct DownloadPlanner: Sendable {
         gate = StartGate(options.starts, isFelt: !options.isBounded, now: now)
         refusedAt = now
         gaps = done.gaps(in: 0..<total).map { Gap(range: $0) }
-        lanes = max(1, Int(options.starts?.burst ?? 1))
+        lanes = 1
     }
 
     var isComplete: Bool { done.count == total }
@@ -149,7 +151,7 @@ struct DownloadPlanner: Sendable {
         return id
     }
 
-    private mutating func add(_ range: Range<Int>, asked: Int, _ now: Double) -> Int {
+    mutating func add(_ range: Range<Int>, asked: Int, _ now: Double) -> Int {
         lastID += 1
         parts[lastID] = Part(
             position: range.lowerBound, end: range.upperBound, asked: asked, openedAt: now, begunAt: now,
@@ -210,7 +212,7 @@ struct DownloadPlanner: Sendable {
         case .broke: pause = failures == 0 ? 0 : min(20, 0.1 * Double(1 << min(8, failures)))
         case .refused(let after, let cause): refused(after, cause, now)
         }
-        if case .complete = ending, options.isBounded, let gap = takeGap(rate: part.rate, now) {
+        if case .complete = ending, options.isBounded, let gap = takeGap(rate: part.rate, last: part.received, now) {
             // The connection goes on elsewhere, as fast as it was.
             (part.position, part.end) = (gap.range.lowerBound, gap.range.upperBound)
             (part.failures, part.doubledAt, part.doubles) = (gap.failures, nil, nil)
@@ -264,7 +266,7 @@ struct DownloadPlanner: Sendable {
         }
         replaceSlow(now, &commands)
         double(now, &commands)
-        while now >= notBefore, running < wanted(), hasToken, let id = next(now) {
+        while now >= notBefore, running < wanted(now), hasToken, let id = next(now) {
             guard let part = parts[id] else { break }
             commands.append(ask(id, part, now))
         }
@@ -272,15 +274,15 @@ struct DownloadPlanner: Sendable {
     }
 
     /// Connections with a request on its way.
-    private var running: Int { parts.values.count { $0.asked != nil } }
+    var running: Int { parts.values.count { $0.asked != nil } }
 
     /// Those of them that wait for their first byte.
     private var waiting: Int { parts.values.count { $0.asked != nil && $0.received == 0 } }
 
     /// Whether the host lets another request start.
-    private var hasToken: Bool { gate.admits(waiting: waiting, isNew: running >= mostRunning) }
+    var hasToken: Bool { gate.admits(waiting: waiting, isNew: running >= mostRunning) }
 
-    private mutating func ask(_ id: Int, _ part: Part, _ now: Double) -> Command {
+    mutating func ask(_ id: Int, _ part: Part, _ now: Double) -> Command {
         gate.spend(now)
         var part = part
         let length = options.isBounded ? part.end - part.position : total - part.position
@@ -293,17 +295,24 @@ struct DownloadPlanner: Sendable {
 
     /// The first work that nobody has: some seconds of it, near the start of the object, so that what is whole from its
     /// first byte on grows steadily; towards the end no more than twice what each of all connections can have.
-    private mutating func takeGap(rate: Double?, _ now: Double) -> Gap? {
+    ///
+    /// - Parameter last: Bytes of the request before, for one that is too fast to be measured yet.
+    private mutating func takeGap(rate: Double?, last: Int, _ now: Double) -> Gap? {
         guard let index = gaps.firstIndex(where: { $0.notBefore <= now && $0.failures < options.attempts }) else {
             return nil
         }
-        var gap = gaps.remove(at: index)
-        guard options.isBounded else { return gap }
+        guard options.isBounded else { return gaps.remove(at: index) }
         let rate = rate ?? medianRate()
+        // What a slow one holds up in front goes first.
+        if let rate, let tail = cutTail(by: rate, now, laterThan: 1.5 * options.chunkSeconds) {
+            return Gap(range: tail)
+        }
+        var gap = gaps.remove(at: index)
         let unowned = gap.range.count + gaps.reduce(0) { $0 + $1.range.count }
-        var size = options.chunk.upperBound  // too fast to be measured yet
-        if let rate { size = min(size, Int(min(rate * options.chunkSeconds, 1e12))) }
-        size = max(options.chunk.lowerBound, min(size, 2 * unowned / max(1, wanted())))
+        var size = max(options.chunk.lowerBound, 2 * last)
+        if let rate { size = Int(min(rate * options.chunkSeconds, 1e12)) }
+        size = min(size, options.chunk.upperBound)
+        size = max(options.chunk.lowerBound, min(size, 2 * unowned / max(1, wanted(now))))
         if gap.range.count > size + size / 2 {
             let rest = gap.range.lowerBound + size..<gap.range.upperBound
             gaps.insert(Gap(range: rest, failures: gap.failures, notBefore: gap.notBefore), at: index)
@@ -313,7 +322,7 @@ struct DownloadPlanner: Sendable {
     }
 
     /// What a connection brings once it has got going; of many it is remembered when only few are left.
-    private mutating func medianRate() -> Double? {
+    mutating func medianRate() -> Double? {
         let known = parts.filter { $0.value.rate != nil }
             .sorted { ($0.value.begunAt, $0.key) < ($1.value.begunAt, $1.key) }.map(\.value)
         if usualRate != nil, known.count < rateCount / 2 { return usualRate }
@@ -324,19 +333,27 @@ struct DownloadPlanner: Sendable {
         return usualRate
     }
 
-    /// How many connections are of use: as many as had some seconds of work each when their speed was first known. One
-    /// that is done takes from another, so the number does not shrink with the rest.
-    private mutating func wanted() -> Int {
-        if let rate = medianRate() {
-            let useful = (Double(remaining) / max(rate * options.laneSeconds, 1)).rounded(.up)
-            lanes = gate.limit == nil ? max(lanes, Int(min(useful, 1e6))) : window
+    /// How many connections are of use: as many as had some seconds of work each when their speed was first known, and
+    /// more where all together became faster by those, or slower without a reason. One that is done takes from another,
+    /// so the number does not shrink with the rest.
+    mutating func wanted(_ now: Double) -> Int {
+        guard gate.limit == nil else { return window }
+        if let rate = medianRate(), now - lanesAt >= 1 {
+            let useful = Int(min((Double(remaining) / max(rate * options.laneSeconds, 1)).rounded(.up), 1e6))
+            let sum = parts.values.reduce(0) { $0 + ($1.rate ?? 0) }
+            let isFirst = lanesAt == -.infinity
+            if useful > lanes, isFirst || !(0.5...1.25).contains(sum / max(lanesSum, 1)) {
+                (lanes, lanesAt, lanesSum) = (isFirst ? useful : min(useful, 2 * lanes), now, sum)
+            } else if isFirst {
+                (lanesAt, lanesSum) = (now, sum)
+            }
         }
         return min(window, lanes)
     }
 
     /// A new part of work that nobody has, or of somebody else's; `nil` where there is none.
     private mutating func next(_ now: Double) -> Int? {
-        if let gap = takeGap(rate: nil, now) {
+        if let gap = takeGap(rate: nil, last: 0, now) {
             let id = add(gap.range, asked: gap.range.lowerBound, now)
             parts[id]?.failures = gap.failures
             return id
@@ -344,144 +361,33 @@ struct DownloadPlanner: Sendable {
         return gate.limit == nil ? take(now) : takeByStartTime(now)
     }
 
-    /// Takes the tail of the part that is expected to end last, so that it and all that are idle end together.
     private mutating func take(_ now: Double) -> Int? {
-        let own = medianRate() ?? 1
+        cutTail(by: medianRate() ?? 1, now).map { add($0, asked: $0.lowerBound, now) }
+    }
+
+    /// Takes the tail of the part that is expected to end last, so that it and all that are idle end together.
+    ///
+    /// - Parameters:
+    ///   - own: What the one that takes it brings, in bytes a second.
+    ///   - seconds: A part that ends sooner keeps it.
+    private mutating func cutTail(by own: Double, _ now: Double, laterThan seconds: Double = 0) -> Range<Int>? {
+        let usual = medianRate() ?? own
         let candidates = parts.filter { part in
             part.value.asked != nil && part.value.doubledAt == nil
                 && part.value.end - part.value.position > options.leastCut
         }
-        func expected(_ part: Part) -> Double { Double(part.end - part.position) / max(part.rate ?? own, 1) }
-        guard let (id, victim) = candidates.max(by: { (expected($0.value), $0.key) < (expected($1.value), $1.key) })
+        func expected(_ part: Part) -> Double { Double(part.end - part.position) / max(part.rate ?? usual, 1) }
+        guard let (id, victim) = candidates.max(by: { (expected($0.value), $0.key) < (expected($1.value), $1.key) }),
+            expected(victim) > seconds
         else { return nil }
-        let length = Double(victim.end - victim.position), rate = victim.rate ?? own
-        let cut = (length - rate * (roundTrip ?? 0)) * own / (rate + own * Double(max(1, wanted() - running)))
+        let length = Double(victim.end - victim.position), rate = victim.rate ?? usual
+        let cut = (length - rate * (roundTrip ?? 0)) * own / (rate + own * Double(max(1, wanted(now) - running)))
         // Another request costs a round trip: the victim must end sooner by more.
         let least = max(Double(options.leastCut), rate * (roundTrip ?? 0))
-        guard cut >= least, Double(victim.end - victim.position) > cut else { return nil }
+        guard cut >= least, length > cut else { return nil }
         let end = victim.end
         let start = end - Int(cut)
         parts[id]?.end = start
-        return add(start..<end, asked: start, now)
-    }
-
-    // MARK: Silence and slowness
-
-    /// How long a part may say nothing. A start may be held back for long, and asking again would only cost another.
-    private func patience(_ part: Part) -> Double {
-        part.received == 0 && !options.isBounded ? 15 : min(15, max(1, 8 * (roundTrip ?? 0)))
-    }
-
-    /// Asks a second time for what a silent part still has.
-    private mutating func double(_ now: Double, _ commands: inout [Command]) {
-        for id in parts.keys.sorted() {
-            guard let part = parts[id], part.asked != nil, part.doubledAt == nil, part.doubles == nil,
-                now - part.lastByteAt > patience(part), part.position < part.end, hasToken, now >= notBefore,
-                running < window + 1
-            else { continue }
-            let double = add(part.position..<part.end, asked: part.position, now)
-            parts[double]?.doubles = id
-            parts[id]?.doubledAt = now
-            if let made = parts[double] { commands.append(ask(double, made, now)) }
-        }
-    }
-
-    /// Of a part and its double, the one that goes on keeps the territory.
-    private mutating func giveUpDoubles(_ now: Double, _ commands: inout [Command]) {
-        for id in parts.keys.sorted() {
-            guard let double = parts[id], let first = double.doubles else { continue }
-            guard let silent = parts[first] else {
-                parts[id]?.doubles = nil
-                continue
-            }
-            let since = silent.doubledAt ?? now
-            if silent.lastByteAt > since {  // it woke first
-                parts[first]?.doubledAt = nil
-                parts[id] = nil
-                commands.append(.close(part: id))
-            } else if double.received > 0 {
-                parts[id]?.doubles = nil
-                parts[first] = nil
-                commands.append(.close(part: first))
-            }
-        }
-    }
-
-    /// A connection far slower than the others is closed; what it had is asked for anew.
-    private mutating func replaceSlow(_ now: Double, _ commands: inout [Command]) {
-        guard parts.count > 2, let median = medianRate() else { return }
-        for id in parts.keys.sorted() {
-            guard let part = parts[id], part.asked != nil, part.doubledAt == nil, part.reopened < 2,
-                let rate = part.rate, rate < options.slowShare * median, rate < 4e6 / 15
-            else {
-                parts[id]?.slowSince = nil
-                continue
-            }
-            guard let since = part.slowSince else {
-                parts[id]?.slowSince = now
-                continue
-            }
-            guard now - since > options.slowSeconds else { continue }
-            parts[id] = nil
-            commands.append(.close(part: id))
-            let anew = add(part.position..<part.end, asked: part.position, now)
-            parts[anew]?.reopened = part.reopened + 1
-            if let made = parts[anew], hasToken {
-                commands.append(ask(anew, made, now))
-            } else {
-                parts[anew]?.asked = nil
-            }
-        }
-    }
-
-    // MARK: Hosts that count requests
-
-    /// Takes the tail of a part where the host counts starts: as much as the new connection brings until all end together.
-    ///
-    /// With the speeds of those that run, speed c of new ones and their starts s, all end at
-    /// T = (rest + c Σ s) / (Σ speeds + n c); as many are counted as start before T. Each time one may start, T is found anew.
-    private mutating func takeByStartTime(_ now: Double) -> Int? {
-        let means = parts.values.compactMap { $0.mean(now) }.sorted()
-        let open = parts.filter { $0.value.asked != nil && $0.value.doubledAt == nil }
-        guard let starts = gate.limit else { return nil }
-        guard !means.isEmpty else {
-            // No speed is known, and a start that is not used is lost: halves, of which others can take later.
-            guard
-                let (id, victim) = open.max(by: {
-                    ($0.value.end - $0.value.position, $0.key) < ($1.value.end - $1.value.position, $1.key)
-                }), victim.end - victim.position >= 16 * options.leastCut
-            else { return nil }
-            let middle = victim.position + (victim.end - victim.position) / 2
-            parts[id]?.end = middle
-            return add(middle..<victim.end, asked: middle, now)
-        }
-        let own = means[means.count / 2], latency = roundTrip ?? 0
-        var rest = Double(gaps.reduce(0) { $0 + $1.range.count }), speed = 0.0
-        for part in open.values {
-            rest += Double(part.end - part.position)
-            speed += part.mean(now) ?? own
-            if part.rate == nil { rest += own * max(0, part.openedAt + latency - now) }
-        }
-        var time: Double?
-        for index in 0..<max(0, window - open.count) {
-            let start = max(0, (Double(index + 1) - gate.tokens) / starts.perSecond) + latency
-            let end = (rest + own * start) / (speed + own)
-            guard start < end else { break }
-            rest += own * start
-            speed += own
-            time = end
-        }
-        guard let time else { return nil }
-        func left(_ part: Part) -> Double { Double(part.end - part.position) - (part.mean(now) ?? own) * time }
-        guard let (id, victim) = open.max(by: { (left($0.value), $0.key) < (left($1.value), $1.key) }) else {
-            return nil
-        }
-        var size = own * (time - latency)
-        // What would remain for somebody else and is hardly worth a request goes along.
-        if left(victim) - size < Double(options.leastCut) { size = left(victim) }
-        guard size >= Double(options.leastCut), Int(size) < victim.end - victim.position else { return nil }
-        let start = victim.end - Int(size)
-        parts[id]?.end = start
-        return add(start..<victim.end, asked: start, now)
+        return start..<end
     }
 }
