@@ -234,6 +234,11 @@ final class DownloadRun: Sendable {
     /// The first request, 0, becomes the planner's first part.
     private static func part(of request: Int) -> Int { request == 0 ? 1 : request }
 
+    /// A checksum tells versions apart at the end, if it is looked at.
+    private func tellsVersions(_ facts: ObjectFacts) -> Bool {
+        facts.tellsVersions || download.hashes && facts.digest != nil
+    }
+
     /// Before a request's first byte: is it the same object still?
     private func take(facts: ObjectFacts) throws {
         guard let total = facts.total else {
@@ -247,19 +252,24 @@ final class DownloadRun: Sendable {
                         "the object changed while it was read: first \(known.validator.display), now \(facts.validator.display)",
                         at: url, next: "run the command again")
                 }
+                // What cannot be told to be of one version is not put together, but brought in one piece.
+                if store.asksBoundedRanges, !known.sharesWord(with: facts) || !tellsVersions(known) {
+                    throw RangesIgnored()
+                }
                 return
             }
             var done = IntervalSet()
             if let kept = state.kept {
-                guard kept.facts.validator.agrees(with: facts.validator) else {
+                guard kept.facts.validator.agrees(with: facts.validator),
+                    !store.asksBoundedRanges || !tellsVersions(facts) || kept.facts.sharesWord(with: facts)
+                else {
                     throw HarvestError(.changed, "the object is not the one of the earlier run", at: url)
                 }
                 done = kept.done
             }
             // Without a word on its version an object is taken in one piece, or parts of two could be put together.
-            if store.asksBoundedRanges, !facts.tellsVersions, total > state.first.range.count || state.kept != nil {
-                throw RangesIgnored()
-            }
+            let isOnePiece = store.asksBoundedRanges && !tellsVersions(facts)
+            if isOnePiece, total > state.first.range.count || state.kept != nil { throw RangesIgnored() }
             state.facts = facts
             if download.hashes { state.lane = HashLane(part, withMD5: facts.digest?.algorithm == .md5) }
             if total == 0 { return }
@@ -268,6 +278,7 @@ final class DownloadRun: Sendable {
             var options = DownloadPlanner.Options()
             let limits = store.limits
             options.window = download.connections.map { min($0, limits.connections) } ?? limits.connections
+            if isOnePiece { options.window = 1 }
             options.starts = limits.retrievesPerSecond.map { StartGate.Limit(perSecond: $0, burst: limits.burst) }
             options.isBounded = store.asksBoundedRanges
             options.chunk =

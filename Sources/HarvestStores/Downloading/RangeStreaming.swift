@@ -16,8 +16,16 @@ public struct ObjectFacts: Sendable, Equatable {
         (self.total, self.tag, self.modified) = (total, tag, modified)
     }
 
-    /// Whether two answers can be told to be parts of one version.
-    var tellsVersions: Bool { tag?.hasPrefix("\"") == true || modified != nil || digest != nil }
+    /// Whether two answers can be told to be parts of one version, before the last byte.
+    var tellsVersions: Bool { tag?.hasPrefix("\"") == true || modified != nil }
+
+    /// Whether both say something by which their versions can be compared; two weak tags that differ leave that open.
+    func sharesWord(with other: ObjectFacts) -> Bool {
+        let (mine, theirs) = (validator, other.validator)
+        if let tag = mine.weakTag, let other = theirs.weakTag, tag != other { return false }
+        return mine.tag != nil && theirs.tag != nil || mine.modified != nil && theirs.modified != nil
+            || digest != nil && digest == other.digest
+    }
 
     var validator: Validator { Validator(tag: tag, modified: modified, total: total) }
 }
