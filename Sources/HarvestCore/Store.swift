@@ -46,10 +46,13 @@ public struct Listing: Sendable, Hashable {
 
     public var objects: [Entry]
     public var folders: [String]
+    /// Names that the listing gives and that can be no keys (`..`, control characters): for a message, and nothing else.
+    public var refused: [String]
 
-    public init(objects: [Entry] = [], folders: [String] = []) {
+    public init(objects: [Entry] = [], folders: [String] = [], refused: [String] = []) {
         self.objects = objects
         self.folders = folders
+        self.refused = refused
     }
 }
 

@@ -11,6 +11,7 @@ enum BucketListing {
         try await pages(try ObjectKey.folder(root, prefix), false) { page in
             listing.objects += page.objects
             listing.folders += page.folders
+            listing.refused += page.refused
         }
         return listing
     }

@@ -17,10 +17,17 @@ public protocol StreamingStore: Store {
 public protocol WalkingStore: Store {
     /// Hands on every object below `prefix`, at any depth, in pages of up to a thousand.
     ///
-    /// Names are keys of the store. What cannot be a key (`a//b`, `..`) is left out.
+    /// Names are keys of the store. What cannot be a key (`a//b`, `..`) is among the refused names.
     ///
     /// - Complexity: One request per page.
-    func listAll(_ prefix: String, _ page: ([Listing.Entry]) async throws -> Void) async throws
+    func walk(_ prefix: String, _ page: (Listing) async throws -> Void) async throws
+}
+
+extension WalkingStore {
+    /// The objects alone.
+    public func listAll(_ prefix: String, _ page: ([Listing.Entry]) async throws -> Void) async throws {
+        try await walk(prefix) { if !$0.objects.isEmpty { try await page($0.objects) } }
+    }
 }
 
 /// Puts keys and prefixes of buckets together.
@@ -34,6 +41,14 @@ enum ObjectKey {
 
     static func join(_ root: String, _ key: String) -> String {
         root.isEmpty ? key : key.isEmpty ? root : "\(root)/\(key)"
+    }
+
+    /// Whether `key` lies below `folder` under a name that can be no key; an empty one stands for the folder itself.
+    static func isRefused(_ key: String, in folder: String) -> Bool {
+        guard key.hasPrefix(folder), key.count > folder.count else { return false }
+        // `a/` is how buckets keep an empty folder.
+        let rest = key.dropFirst(folder.count)
+        return (try? Key.components(of: String(rest.hasSuffix("/") ? rest.dropLast() : rest))) == nil
     }
 
     /// What stands behind `folder` in `key`, if it can be a key.

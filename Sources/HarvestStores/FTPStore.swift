@@ -229,7 +229,10 @@ enum FTPListing {
     }
 
     private static func add(_ name: String, _ kind: String?, _ size: Int?, _ listing: inout Listing) {
-        guard (try? Key.components(of: name))?.count == 1 else { return }
+        guard (try? Key.components(of: name))?.count == 1 else {
+            if kind == "dir" || kind == "file", name != ".", name != ".." { listing.refused.append(name) }
+            return
+        }
         switch kind {
         case "dir": listing.folders.append(name)
         case "file": listing.objects.append(Listing.Entry(name: name, bytes: size.flatMap { $0 >= 0 ? $0 : nil }))

@@ -63,17 +63,18 @@ public struct FileStore: WalkingStore {
         return try await Workers.files.run { try entries(of: folder) }
     }
 
-    public func listAll(_ prefix: String, _ page: ([Listing.Entry]) async throws -> Void) async throws {
+    public func walk(_ prefix: String, _ page: (Listing) async throws -> Void) async throws {
         var folders = [prefix]
         while let folder = folders.popLast() {
             let listing = try await list(folder)
             if !listing.objects.isEmpty {
                 try await page(
-                    listing.objects.map { entry in
-                        var entry = entry
-                        entry.name = ObjectKey.join(folder, entry.name)
-                        return entry
-                    })
+                    Listing(
+                        objects: listing.objects.map { entry in
+                            var entry = entry
+                            entry.name = ObjectKey.join(folder, entry.name)
+                            return entry
+                        }))
             }
             folders += listing.folders.reversed().map { ObjectKey.join(folder, $0) }
         }

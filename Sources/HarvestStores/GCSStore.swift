@@ -57,9 +57,9 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
         try await BucketListing.oneLevel(self.prefix, prefix, pages)
     }
 
-    public func listAll(_ prefix: String, _ page: ([Listing.Entry]) async throws -> Void) async throws {
+    public func walk(_ prefix: String, _ page: (Listing) async throws -> Void) async throws {
         try await pages(try ObjectKey.folder(self.prefix, prefix), isDeep: true) { found in
-            try await page(found.objects.map { $0.below(prefix) })
+            try await page(Listing(objects: found.objects.map { $0.below(prefix) }, refused: found.refused))
         }
     }
 
@@ -92,7 +92,9 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
         let folders = (json["prefixes"]?.strings ?? []).compactMap { key in
             key.hasSuffix("/") ? ObjectKey.relative(String(key.dropLast()), to: folder) : nil
         }
-        return Listing(objects: objects, folders: folders)
+        let keys = (json["items"]?.array ?? []).compactMap { $0["name"]?.string }
+        return Listing(
+            objects: objects, folders: folders, refused: keys.filter { ObjectKey.isRefused($0, in: folder) })
     }
 
     private func url(of key: String) throws(HarvestError) -> WebAddress {

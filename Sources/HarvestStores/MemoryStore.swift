@@ -35,10 +35,10 @@ public struct MemoryStore: WalkingStore {
         return listing
     }
 
-    public func listAll(_ prefix: String, _ page: ([Listing.Entry]) async throws -> Void) async throws {
+    public func walk(_ prefix: String, _ page: (Listing) async throws -> Void) async throws {
         let folder = try ObjectKey.folder("", prefix)
         let found = objects.keys.filter { ObjectKey.relative($0, to: folder) != nil }.sorted()
-        try await page(found.map { Listing.Entry(name: $0, bytes: objects[$0]?.count) })
+        try await page(Listing(objects: found.map { Listing.Entry(name: $0, bytes: objects[$0]?.count) }))
     }
 
     public func map(_ key: String) throws -> Bytes? { try object(key) }

@@ -20,7 +20,9 @@ struct S3Listing {
             return isEncoded ? text.formDecoded : text
         }
         for child in root.children {
-            if child.name == "Contents", let key = name(child.child("Key")),
+            if child.name == "Contents", let key = name(child.child("Key")), ObjectKey.isRefused(key, in: folder) {
+                listing.refused.append(key)
+            } else if child.name == "Contents", let key = name(child.child("Key")),
                 let rest = ObjectKey.relative(key, to: folder)
             {
                 let tag = child.child("ETag")?.text.filter { $0 != "\"" }

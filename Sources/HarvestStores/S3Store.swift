@@ -68,9 +68,9 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
         try await BucketListing.oneLevel(self.prefix, prefix, pages)
     }
 
-    public func listAll(_ prefix: String, _ page: ([Listing.Entry]) async throws -> Void) async throws {
+    public func walk(_ prefix: String, _ page: (Listing) async throws -> Void) async throws {
         try await pages(try ObjectKey.folder(self.prefix, prefix), isDeep: true) { found in
-            try await page(found.objects.map { $0.below(prefix) })
+            try await page(Listing(objects: found.objects.map { $0.below(prefix) }, refused: found.refused))
         }
     }
 

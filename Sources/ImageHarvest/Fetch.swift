@@ -235,10 +235,7 @@ extension Context {
             try await fetchObjects(objects, store, source, options, "files", progress, &outcome)
         }
         for path in refused {
-            let why = HarvestError(
-                .denied, "a file of that name would take the place of what harvest keeps beside fetched files",
-                at: "\(address)\(path)", next: "fetch it alone, into another folder")
-            outcome.failed.append((path, "\(address)\(path)", why))
+            outcome.failed.append((path, "\(address)\(path)", Self.refusal(of: path, in: address)))
         }
         outcome.cost = meter.cost
         return outcome

@@ -100,6 +100,16 @@ import Testing
         #expect(listing.objects.map(\.name) == ["a.tif", "b.tif", "c.tif"] && listing.folders == ["sub", "sub2"])
     }
 
+    @Test func `names that can be no file are refused one by one`() throws {
+        let names = [
+            "../", "./", "?C=N", "ok.tif", "%2e%2e", "%2e%2e%2fx", "..%5cx", "a%0ab", "nul%00", "sl%2Fash.tif",
+        ]
+        let page = names.map { "<a href=\"\($0)\">x</a> 1" }.joined(separator: "\n")
+        let found = try listing("<title>Index of /</title><pre>\(page)</pre>")
+        #expect(found.objects.map(\.name) == ["ok.tif"] && found.folders == [])
+        #expect(found.refused == ["..", "../x", "..\\x", "a\nb", "nul\0", "sl/ash.tif"])
+    }
+
     @Test func `a name that is linked twice is one`() throws {
         let page = "<title>Index of /</title><a href=\"a.tif\">icon</a><a href=\"a.tif\">a.tif</a> 3M"
         #expect(try listing(page).objects.map(\.name) == ["a.tif"])

@@ -32,6 +32,14 @@ import Testing
         #expect(names(plan).refused == ["a.tif.part", "a.tif.part.j", "manifest.jsonl"])
     }
 
+    @Test func `a name that fits no file is refused, and does not stop the others`() async throws {
+        let long = String(repeating: "a", count: 249), fits = String(repeating: "b", count: 248)
+        let plan = try await tree(["a.tif", long, fits, "sub/\(long)"])
+        #expect(names(plan).taken == ["a.tif", fits] && names(plan).refused == [long, "sub/\(long)"])
+        #expect(Context.refusal(of: long, in: "https://h.org/d/").message.contains("too long"))
+        #expect(Context.refusal(of: "../x", in: "https://h.org/d/").kind == .denied)
+    }
+
     @Test(arguments: ["../x", "/etc/passwd", "a/../../x", "", "a//b"])
     func `a manifest from outside names nothing outside its folder`(path: String) {
         let json: JSON = ["path": .string(path), "url": "https://h.org/x", "bytes": 1, "state": "fetched"]

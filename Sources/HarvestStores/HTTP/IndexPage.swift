@@ -24,6 +24,10 @@ struct IndexPage {
             guard let (name, isFolder) = Self.name(href, in: address), known.insert(Array(name.utf8)).inserted else {
                 continue
             }
+            guard (try? Key.components(of: name))?.count == 1 else {
+                listing.refused.append(name)
+                continue
+            }
             if isFolder {
                 listing.folders.append(name)
             } else {
@@ -57,7 +61,7 @@ struct IndexPage {
     }
 
     /// The one component that `href` names directly below the folder; `nil` for the parent, for other places, for links
-    /// to sort by, and for what can be no name.
+    /// to sort by. What is decoded may still be no name.
     private static func name(_ href: String, in folder: WebAddress) -> (name: String, isFolder: Bool)? {
         guard !href.hasPrefix("?"), !href.hasPrefix("#") else { return nil }
         var rest: String
@@ -71,9 +75,8 @@ struct IndexPage {
         }
         let isFolder = rest.hasSuffix("/")
         if isFolder { rest.removeLast() }
-        let name = rest.percentDecoded
-        guard !name.isEmpty, let parts = try? Key.components(of: name), parts.count == 1 else { return nil }
-        return (name, isFolder)
+        guard !rest.isEmpty, !rest.contains("/"), rest != ".", rest != ".." else { return nil }
+        return (rest.percentDecoded, isFolder)
     }
 
     /// Letters, digits and what stands for itself in a name.

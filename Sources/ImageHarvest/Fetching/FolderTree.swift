@@ -29,15 +29,18 @@ extension Context {
         { return nil }
         // Without a file of its own it may be a group whose documents the server hides.
         guard !top.objects.isEmpty, !top.objects.contains(where: { Self.marks.contains($0.name) }) else { return nil }
-        var entries: [Listing.Entry] = []
+        var entries: [Listing.Entry] = [], hostile: [String] = []
         if let store = store as? any WalkingStore {
-            try await store.listAll("") { entries += $0 }
+            try await store.walk("") { page in
+                entries += page.objects
+                hostile += page.refused
+            }
         } else {
-            try await walk(top, "", 0, store, &entries)
+            try await walk(top, "", 0, store, &entries, &hostile)
         }
         let all = entries.filter { options.takes($0.name) }
         let wanted = all.filter { !Self.isReserved($0.name) }
-        let refused = all.filter { Self.isReserved($0.name) }.map(\.name)
+        let refused = all.filter { Self.isReserved($0.name) }.map(\.name) + hostile.filter(options.takes)
         guard !wanted.isEmpty else {
             throw HarvestError(
                 .notFound, "none of the folder's \(entries.count) files is wanted", at: source.text,
@@ -61,12 +64,33 @@ extension Context {
 
     /// Names that stand here for something else while files come.
     private static func isReserved(_ path: String) -> Bool {
-        path == Manifest.name || path.hasSuffix(".part") || path.hasSuffix(".part.j")
+        path == Manifest.name || path.hasSuffix(".part") || path.hasSuffix(".part.j") || isTooLong(path)
+    }
+
+    /// Whether a name does not fit beside what is written behind it on the way (`.part.j`): Linux takes 255 bytes.
+    static func isTooLong(_ path: String) -> Bool {
+        path.utf8.split(separator: UInt8(ascii: "/")).contains { $0.count > 255 - ".part.j".utf8.count }
+    }
+
+    /// Why a file of a listing is not fetched.
+    static func refusal(of path: String, in folder: String) -> HarvestError {
+        let place = folder + path.displayed(limit: 300)
+        if (try? Key.components(of: path)) == nil || path.isEmpty {
+            return HarvestError(.denied, "a name that would leave its folder or can be no file's", at: place)
+        }
+        if isTooLong(path) {
+            return HarvestError(.denied, "a name that is too long for a file here", at: place)
+        }
+        return HarvestError(
+            .denied, "a file of that name would take the place of what harvest keeps beside fetched files",
+            at: place, next: "fetch it alone, into another folder")
     }
 
     private func walk(
-        _ listing: Listing, _ prefix: String, _ depth: Int, _ store: any Store, _ entries: inout [Listing.Entry]
+        _ listing: Listing, _ prefix: String, _ depth: Int, _ store: any Store, _ entries: inout [Listing.Entry],
+        _ hostile: inout [String]
     ) async throws {
+        hostile += listing.refused.map { prefix + $0 }
         for var entry in listing.objects {
             entry.name = prefix + entry.name
             entries.append(entry)
@@ -79,7 +103,7 @@ extension Context {
         let folders = listing.folders.map { prefix + $0 }
         let found = try await folders.concurrently(atMost: 16) { ($0, try await store.list($0)) }
         for (folder, below) in found.sorted(by: { $0.0 < $1.0 }) {
-            try await walk(below, folder + "/", depth + 1, store, &entries)
+            try await walk(below, folder + "/", depth + 1, store, &entries, &hostile)
         }
     }
 }
