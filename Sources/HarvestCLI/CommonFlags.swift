@@ -55,8 +55,9 @@ struct CommonFlags: ParsableArguments {
     /// Says an error as one sentence on stderr.
     func say(_ error: HarvestError, address: String) {
         Terminal.clearLine()
-        let at = error.description.contains(address) ? "" : "\(address.displayed(limit: 300)): "
-        Terminal.say("harvest: \(at)\(error)")
+        let text = error.description.withoutCredentials, shown = address.withoutCredentials
+        let at = text.contains(shown) ? "" : "\(shown.displayed(limit: 300)): "
+        Terminal.say("harvest: \(at)\(text)")
         if verbose, let underlying = error.underlying { Terminal.say("  because: \(underlying)") }
     }
 

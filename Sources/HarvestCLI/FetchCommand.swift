@@ -76,7 +76,7 @@ struct FetchCommand: AsyncParsableCommand {
 
     private func show(_ outcome: Outcome) {
         let verb = dryRun ? "would fetch" : "fetched"
-        Terminal.print("\(outcome.address.displayed()): \(verb) \(outcome.plan)")
+        Terminal.print("\(outcome.address.withoutCredentials.displayed()): \(verb) \(outcome.plan)")
         if dryRun { return show(outcome.size) }
         for file in outcome.files.prefix(8) {
             Terminal.print(

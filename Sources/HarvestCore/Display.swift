@@ -19,3 +19,11 @@ extension String {
         return out
     }
 }
+
+extension String {
+    /// This text without the user and password of the addresses in it: `https://user:password@host` is `https://host`.
+    public var withoutCredentials: String {
+        guard contains("@"), contains("://") else { return self }
+        return replacing(/:\/\/[^\/?#\s"'<>]*@/) { _ in "://" }
+    }
+}

@@ -117,6 +117,8 @@ struct DisplayTests {
     }
 
     @Test func `a long text is cut with an ellipsis`() {
+        #expect("at http://me:pa%40s@s@h.org/a@b".withoutCredentials == "at http://h.org/a@b")
+        #expect("a@b http://h.org/?q=x@y".withoutCredentials == "a@b http://h.org/?q=x@y")
         #expect(String(repeating: "x", count: 11).displayed(limit: 10) == "xxxxxxxxxx…")
         #expect(String(repeating: "x", count: 10).displayed(limit: 10) == "xxxxxxxxxx")
     }

@@ -42,7 +42,7 @@ final class Manifest: Sendable {
 
     /// The file as an earlier run left it, from the same source and of the same length.
     func kept(_ path: String, from url: String) -> FetchedFile? {
-        guard var file = state.withLock({ $0.known[path] }), file.url == url else { return nil }
+        guard var file = state.withLock({ $0.known[path] }), Self.isSame(file.url, url) else { return nil }
         // Asked again: it costs little, and an absence may have been a fault.
         guard file.state != .absent, file.state != .begun else { return nil }
         guard Disk.size("\(folder)/\(path)") == file.bytes else { return nil }
@@ -56,7 +56,8 @@ final class Manifest: Sendable {
     func take(_ path: String, from url: String) throws -> FetchedFile? {
         if let kept = kept(path, from: url) { return kept }
         let place = "\(folder)/\(path)"
-        guard Disk.size(place) == nil || state.withLock({ $0.known[path]?.url == url }) else {
+        let known = state.withLock { $0.known[path]?.url }
+        guard Disk.size(place) == nil || known.map({ Self.isSame($0, url) }) == true else {
             throw HarvestError.invalid(
                 "a file of that name is there that did not come from this address", at: place,
                 next: "move it away, or choose another --into")
@@ -64,6 +65,11 @@ final class Manifest: Sendable {
         // Said before the first byte: a run that ends between the rename and the next line here leaves a file that is ours.
         try add(FetchedFile(path: path, url: url, bytes: 0, sha256: nil, state: .begun))
         return nil
+    }
+
+    /// Secrets in an address are not written down.
+    private static func isSame(_ one: String, _ other: String) -> Bool {
+        one == other || one.withoutCredentials == other.withoutCredentials
     }
 
     func add(_ file: FetchedFile) throws {

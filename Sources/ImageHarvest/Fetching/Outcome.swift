@@ -27,7 +27,7 @@ public struct FetchedFile: Sendable, Hashable {
 
     var json: JSON {
         [
-            "path": .string(path), "url": .string(url), "bytes": .int(bytes), "sha256": JSON(sha256),
+            "path": .string(path), "url": .string(url.withoutCredentials), "bytes": .int(bytes), "sha256": JSON(sha256),
             "verified_by": JSON(verifiedBy), "state": .string(state.rawValue),
         ]
     }
@@ -107,7 +107,7 @@ public struct Outcome: Sendable {
 
     public var json: JSON {
         [
-            "schema": "harvest.fetch/1", "address": .string(address), "ok": .bool(failed.isEmpty),
+            "schema": "harvest.fetch/1", "address": .string(address.withoutCredentials), "ok": .bool(failed.isEmpty),
             "folder": .string(folder),
             "plan": .string(plan), "dry_run": .bool(isDryRun), "size": isDryRun ? size.json : .null,
             "crop": crop.map(\.json) ?? .null, "files": .array(files.map(\.json)),
