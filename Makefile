@@ -28,9 +28,10 @@ lint:
 live:            ## the real addresses, for people who have a network
 	@bash Scripts/live.sh
 
-soak: build      ## damaged files against probe and read, two at a time, ten minutes
+soak: build      ## damaged files against probe and read, two at a time, ten minutes; then fetch against all that can go wrong
 	@python3 Scripts/soak.py "$$(swift build $(SWIFT_FLAGS) --show-bin-path)/harvest" --seed 1 & \
 	python3 Scripts/soak.py "$$(swift build $(SWIFT_FLAGS) --show-bin-path)/harvest" --seed 2; wait
+	@python3 Scripts/soak_transfer.py all --harvest "$$(swift build $(SWIFT_FLAGS) --show-bin-path)/harvest"
 
 clean:
 	rm -rf .build

@@ -38,6 +38,18 @@ phase "replica against tifffile, zarr-python and tensorstore"
 check "replica against the reference readers" .build/venv/bin/python Scripts/check_replica.py --binary "$bin/harvest-replica"
 phase "voxels over the replica against tifffile, zarr-python and tensorstore"
 check "voxels against the reference readers" .build/venv/bin/python Scripts/check_voxels.py "$bin"
+phase "transfer soak, bounded"
+soak() { python3 Scripts/soak_transfer.py "$1" --harvest "$bin/harvest" --count "$2"; }
+check "transfer soak: cuts" soak cuts 500
+check "transfer soak: changed objects" soak changes 60
+check "transfer soak: kills" soak kills 20
+check "transfer soak: redirects" soak redirects 0
+check "transfer soak: hostile listings" soak listings 0
+if strace -o /dev/null true 2>/dev/null; then
+    check "transfer soak: failing system calls" soak torture 60
+else
+    skip "transfer soak: failing system calls" "strace may not trace here"
+fi
 phase "corpus"
 if [ -n "${HARVEST_CORPUS:-}" ]; then
     check "corpus" python3 Scripts/corpus_scope.py --harvest "$bin/harvest" --corpus .build/corpus --judge "$shared/check_corpus.py"
