@@ -37,6 +37,12 @@ struct Harvest: AsyncParsableCommand {
         ])
 
     static func main() async {
+        // The Swift runtime reads the command line from /proc/self/maps; without it this would look like no arguments
+        // at all, which is a success.
+        guard CommandLine.argc > 0 else {
+            Terminal.say("harvest: the command line cannot be read: /proc/self/maps does not open")
+            exit(withError: ExitCode(HarvestError.Kind.storage.exitCode))
+        }
         Signals.watch()
         await main(nil)
     }
