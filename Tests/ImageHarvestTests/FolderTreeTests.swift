@@ -40,6 +40,11 @@ import Testing
         #expect(Context.refusal(of: "../x", in: "https://h.org/d/").kind == .denied)
     }
 
+    @Test func `a name that is shown as another is refused`() async throws {
+        let plan = try await tree(["a.tif", "ev\u{202E}fit.exe", "\u{5D0}.tif"])
+        #expect(names(plan).taken == ["a.tif", "\u{5D0}.tif"] && names(plan).refused == ["ev\u{202E}fit.exe"])
+    }
+
     @Test(arguments: ["../x", "/etc/passwd", "a/../../x", "", "a//b"])
     func `a manifest from outside names nothing outside its folder`(path: String) {
         let json: JSON = ["path": .string(path), "url": "https://h.org/x", "bytes": 1, "state": "fetched"]

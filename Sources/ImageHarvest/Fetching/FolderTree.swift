@@ -65,6 +65,7 @@ extension Context {
     /// Names that stand here for something else while files come.
     private static func isReserved(_ path: String) -> Bool {
         path == Manifest.name || path.hasSuffix(".part") || path.hasSuffix(".part.j") || isTooLong(path)
+            || isDisguised(path)
     }
 
     /// Whether a name does not fit beside what is written behind it on the way (`.part.j`): Linux takes 255 bytes.
@@ -72,11 +73,19 @@ extension Context {
         path.utf8.split(separator: UInt8(ascii: "/")).contains { $0.count > 255 - ".part.j".utf8.count }
     }
 
+    /// Whether a name would be shown as another one: `ev\u{202E}fit.exe` looks like `evexe.tif` (Unicode UAX #9, overrides).
+    private static func isDisguised(_ path: String) -> Bool {
+        path.unicodeScalars.contains { (0x202A...0x202E).contains($0.value) || (0x2066...0x2069).contains($0.value) }
+    }
+
     /// Why a file of a listing is not fetched.
     static func refusal(of path: String, in folder: String) -> HarvestError {
         let place = folder + path.displayed(limit: 300)
         if (try? Key.components(of: path)) == nil || path.isEmpty {
             return HarvestError(.denied, "a name that would leave its folder or can be no file's", at: place)
+        }
+        if isDisguised(path) {
+            return HarvestError(.denied, "a name that would be shown as another one", at: place)
         }
         if isTooLong(path) {
             return HarvestError(.denied, "a name that is too long for a file here", at: place)
