@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing. "build" is what the program needs, "test" what its tests need too.
 set -eu
 build="libcurl4-openssl-dev libxml2-dev libblosc-dev libzstd-dev libdeflate-dev zlib1g-dev libturbojpeg0-dev libpng-dev libssl-dev pkg-config openssl ca-certificates"
-test="python3 python3-venv xz-utils procps chromium strace"
+test="python3 python3-venv xz-utils procps chromium strace aria2"
 wanted=$build
 if [ "${1:-build}" = test ]; then wanted="$build $test"; fi
 

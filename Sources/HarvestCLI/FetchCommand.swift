@@ -18,6 +18,7 @@ struct FetchCommand: AsyncParsableCommand {
               harvest fetch s3://bucket/em.zarr --into data --dry-run
               harvest fetch ftp://ftp.ebi.ac.uk/empiar/world_availability/11759/data/ --include '*.dm3'
               harvest fetch s3://bucket/em.zarr --level 1 --box 0:64,512:1024,512:1024 --into data
+              harvest fetch s3://bucket/em.zarr --dry-run --format aria2 > plan.txt && aria2c -i plan.txt
               harvest fetch https://tinyurl.com/hemibrain-ng --size 64,512,512 --into data
             """)
 
@@ -40,7 +41,15 @@ struct FetchCommand: AsyncParsableCommand {
     @Option(help: "Refuse to fetch more than this, before anything starts.") var maxBytes: ByteCount?
     @Flag(help: "Compute no sha256; a checksum that its server offers is then not looked at either.")
     var noSha256 = false
+    @Option(help: ArgumentHelp("What a single file must have.", valueName: "sha256:HEX|md5:HEX")) var checksum: String?
     @Flag(help: "Say what would be fetched, and fetch nothing.") var dryRun = false
+    @Option(
+        help: ArgumentHelp("With --dry-run: the plan for another tool.", valueName: "urls|aria2|metalink"),
+        transform: { text in
+            guard let format = PlanFormat(rawValue: text) else { throw ValidationError("urls, aria2 or metalink") }
+            return format
+        })
+    var format: PlanFormat?
 
     func validate() throws {
         if let level, level < 0 { throw ValidationError("--level counts from 0") }
@@ -49,6 +58,8 @@ struct FetchCommand: AsyncParsableCommand {
         if let size, !size.values.allSatisfy({ $0 >= 1 && $0 == $0.rounded() && $0 < 1e9 }) {
             throw ValidationError("--size counts voxels: three whole numbers of at least 1")
         }
+        if format != nil, !dryRun { throw ValidationError("--format is for --dry-run") }
+        if format != nil, common.json { throw ValidationError("--format and --json exclude each other") }
         if link != nil, allLinks { throw ValidationError("--link and --all-links exclude each other") }
     }
 
@@ -57,21 +68,36 @@ struct FetchCommand: AsyncParsableCommand {
         var options = FetchOptions(folder: into)
         (options.link, options.allLinks, options.level, options.box) = (link, allLinks, level, box)
         (options.maximumBytes, options.isDryRun) = (maxBytes?.value, dryRun)
-        options.hashes = !noSha256
+        (options.hashes, options.checksum) = (!noSha256, checksum)
         (options.include, options.exclude) = (include, exclude)
         options.around = size.map { size in
             Surroundings(size: size.values.map { Int($0) }, centre: centre.map { .voxel($0.values) } ?? .shown)
         }
         let line = try common.progress
+        options.events = { line.tell($0.json) }
         try await common.forEach(addresses) { address in
             let outcomes = try await context.fetch(address, options) { line.show($0) }
             line.end()
             for outcome in outcomes {
+                line.tell(outcome.summary)
+                if let format {
+                    try export(outcome, format)
+                    continue
+                }
                 if common.json { Terminal.print(outcome.json.compact) } else { show(outcome) }
                 for failure in outcome.failed { common.say(failure.error, address: failure.url) }
             }
             return outcomes.allSatisfy(\.failed.isEmpty)
         }
+    }
+
+    private func export(_ outcome: Outcome, _ format: PlanFormat) throws {
+        guard !outcome.planned.isEmpty else {
+            throw HarvestError.unsupported(
+                "this plan cannot be handed on: parts of objects are taken, or metadata is written here",
+                at: outcome.address, next: "fetch it with harvest")
+        }
+        Terminal.print(format.text(outcome.planned), terminator: "")
     }
 
     private func show(_ outcome: Outcome) {

@@ -7,7 +7,7 @@ enum Terminal {
     static let showsProgress = isatty(2) == 1
 
     /// Writes a result line, at once. A reader that went away ends the program quietly, as it ends `cat`.
-    static func print(_ text: String) { write(1, text + "\n") }
+    static func print(_ text: String, terminator: String = "\n") { write(1, text + terminator) }
 
     static func say(_ text: String) { write(2, text + "\n") }
 
@@ -33,7 +33,9 @@ enum Terminal {
 /// Shows tallies: one redrawn line on a terminal, else a line every ten seconds.
 final class ProgressLine: Sendable {
     private let isQuiet: Bool
-    private let last = Mutex(0.0)
+    private let last = Mutex(0.0), toldAt = Mutex(0.0)
+    /// What was done at the first tally of what is going on.
+    private let base = Mutex<(done: Int, at: Double)?>(nil)
     private let start = ProgressLine.now
     /// Where events go as JSON lines; -1 for nowhere.
     private let events: Int32
@@ -47,15 +49,44 @@ final class ProgressLine: Sendable {
         }
     }
 
-    private func tell(_ tally: Tally) {
+    /// Writes an event down: what is common to all, and what `event` says.
+    func tell(_ event: JSON) {
         guard events >= 0 else { return }
-        let event: JSON = [
-            "schema": "harvest.event/1", "event": "progress", "subject": .string(tally.subject),
-            "done": .int(tally.done),
-            "total": JSON(tally.total), "measure": .string(tally.measure), "seconds": .double(Self.now - start),
-        ]
-        let line = Array((event.compact + "\n").utf8)
+        var all: JSON = ["schema": "harvest.event/1"]
+        for (key, value) in event.object ?? [:] { all = all.setting(key, value) }
+        let line = Array((all.setting("seconds", .double(Self.now - start)).compact + "\n").utf8)
         _ = write(events, line, line.count)
+    }
+
+    private func tell(_ tally: Tally, _ rate: Double?) {
+        guard events >= 0 else { return }
+        // Four a second are enough, but the last of a file is always told.
+        let now = Self.now
+        let isDue = toldAt.withLock { told in
+            guard now - told >= 0.25 || tally.done == tally.total else { return false }
+            told = now
+            return true
+        }
+        guard isDue else { return }
+        tell([
+            "event": "progress", "subject": .string(tally.subject), "done": .int(tally.done),
+            "total": JSON(tally.total), "measure": .string(tally.measure), "rate": JSON(rate.map { $0.rounded() }),
+            "eta_s": JSON(eta(tally, rate)),
+        ])
+    }
+
+    private func eta(_ tally: Tally, _ rate: Double?) -> Double? {
+        guard let total = tally.total, let rate, rate > 0, total > tally.done else { return nil }
+        return (Double(total - tally.done) / rate).rounded(.up)
+    }
+
+    /// Bytes a second since the first tally: what was here before that is not counted.
+    private func rate(_ tally: Tally, _ now: Double) -> Double? {
+        base.withLock { base in
+            if base == nil || tally.done < base!.done { base = (tally.done, now) }
+            guard let base, now - base.at >= 0.5, tally.done > base.done else { return nil }
+            return Double(tally.done - base.done) / (now - base.at)
+        }
     }
 
     private static var now: Double {
@@ -65,9 +96,10 @@ final class ProgressLine: Sendable {
     }
 
     func show(_ tally: Tally) {
-        tell(tally)
-        guard !isQuiet else { return }
         let now = Self.now
+        let rate = rate(tally, now)
+        tell(tally, rate)
+        guard !isQuiet else { return }
         let step = Terminal.showsProgress ? 0.1 : 10.0
         let isDue = last.withLock { last in
             if last == 0, !Terminal.showsProgress { last = start }
@@ -76,17 +108,19 @@ final class ProgressLine: Sendable {
             return true
         }
         guard isDue else { return }
-        let rate = Double(tally.done) / max(now - start, 1e-3)
         var text = tally.subject.displayed(limit: 60) + "  " + Size.text(tally.done)
         if let total = tally.total {
             text += " of \(Size.text(total))"
-            if rate > 0, total > tally.done { text += ", \(Int(Double(total - tally.done) / rate) + 1) s left" }
+            if let left = eta(tally, rate) { text += ", \(Int(min(left, 1e9))) s left" }
         }
-        text += "  \(Size.text(Int(rate)))/s"
+        if let rate { text += "  \(Size.text(Int(min(rate, 1e15))))/s" }
         if Terminal.showsProgress { Terminal.progress(text) } else { Terminal.say(text) }
     }
 
-    func end() { if !isQuiet { Terminal.clearLine() } }
+    func end() {
+        base.withLock { $0 = nil }
+        if !isQuiet { Terminal.clearLine() }
+    }
 }
 
 /// Sizes as people read them, in powers of ten.

@@ -121,6 +121,8 @@ public struct CopiedObject: Sendable {
     public var isOptional: Bool
     /// Its length where a listing said it exactly.
     public var bytes: Int?
+    /// `sha256:…` or `md5:…` where it is known, and where that was said.
+    public var checksum: (text: String, source: String)?
 
     public init(
         key: String, source: ChunkLocation, isOptional: Bool = true, bytes: Int? = nil,

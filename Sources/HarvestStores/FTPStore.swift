@@ -96,6 +96,8 @@ public struct FTPStore: RangeStreamingStore {
 
     public var asksBoundedRanges: Bool { false }
 
+    public func webAddress(of key: String) throws -> String { try root.appending(try Key.components(of: key)).text }
+
     public var limits: TransportOptions.HostLimits { client.limits(at: root.origin) }
 
     public func learned(_ limits: TransportOptions.HostLimits) { client.learned(limits, at: root.origin) }

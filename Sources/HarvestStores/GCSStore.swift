@@ -37,6 +37,8 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
         try await reader.stream(try url(of: key), begins: begins, to: sink)
     }
 
+    public func webAddress(of key: String) throws -> String { try url(of: key).text }
+
     public var limits: TransportOptions.HostLimits {
         let limits = reader.client.options.limits
         return TransportOptions.HostLimits(

@@ -39,6 +39,8 @@ public struct HTTPStore: Store {
 }
 
 extension HTTPStore: RangeStreamingStore {
+    public func webAddress(of key: String) throws -> String { try root.appending(try Key.components(of: key)).text }
+
     public var limits: TransportOptions.HostLimits { reader.client.limits(at: root.origin) }
 
     public func stream(

@@ -41,6 +41,8 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
         return try await inRegion { try await reader.stream(try url(of: key), begins: begins, to: sink) }
     }
 
+    public func webAddress(of key: String) throws -> String { try url(of: key).text }
+
     public var limits: TransportOptions.HostLimits {
         let limits = reader.client.options.limits
         return TransportOptions.HostLimits(

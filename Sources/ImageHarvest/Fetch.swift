@@ -32,8 +32,24 @@ public struct FetchOptions: Sendable {
     public var hashes = true
     /// Say what would be done, and do nothing.
     public var isDryRun = false
+    /// The checksum that a single file must have, `sha256:…` or `md5:…`.
+    public var checksum: String?
+    /// Told what happens, beside the progress.
+    public var events: @Sendable (FetchEvent) -> Void = { _ in }
 
     public init(folder: String) { self.folder = folder }
+
+    /// The checksum that is asked for, read.
+    var expected: OfferedDigest? {
+        get throws {
+            guard let checksum else { return nil }
+            guard let expected = OfferedDigest(checksum, source: "you") else {
+                throw HarvestError.invalid(
+                    "\"\(checksum.displayed(limit: 100))\" is no checksum", next: "write sha256:HEX or md5:HEX")
+            }
+            return expected
+        }
+    }
 
     /// Whether all there is is wanted, whatever it is.
     var asksForAll: Bool { level == nil && !isPart && maximumBytes == nil && !isDryRun }
@@ -88,17 +104,29 @@ extension Context {
         let plan = try await plan(source, link, options, opened, meter)
         var outcome = Outcome(address: address, folder: options.folder, plan: plan.sentence)
         (outcome.isDryRun, outcome.size) = (options.isDryRun, plan.size)
+        options.events(.plan(plan.sentence, plan.size))
+        if try options.expected != nil {
+            guard case .file = plan.kind else {
+                throw HarvestError.invalid("--checksum is of one file, and this is none", at: address)
+            }
+        }
         switch plan.kind {
         case .nothing: break
-        case .file where options.isDryRun:
+        case .file(let name) where options.isDryRun:
             let segment = Download().segment
             outcome.size.requests = plan.size.bytes.map { max(1, ($0 + segment - 1) / segment) }
+            let web = try? (store as? any RangeStreamingStore)?.webAddress(of: "")
+            outcome.planned = [
+                PlannedFile(
+                    path: name, url: web ?? source.location, bytes: plan.size.bytes,
+                    checksum: options.checksum ?? link.checksum)
+            ]
         case .tree,
             .voxels where options.isDryRun:
             break
         case .file(let name):
             try Disk.makeFolder(options.folder)
-            let file = try await fetchFile(store, name, source, options, progress)
+            let file = try await fetchFile(store, name, source, link, options, progress)
             outcome.files = [file]
             outcome.plan = "whole file, \(file.bytes) bytes"
         case .part(let part, let contents, let name):
@@ -111,6 +139,7 @@ extension Context {
             if case .levels(_, let first) = part { outcome.firstLevel = first }
             if options.isDryRun {
                 outcome.size = try await size(of: copy, atMost: plan.size.bytes, store)
+                outcome.planned = copy.metadata.isEmpty ? PlannedFile.all(copy.objects, source, store) : []
             } else {
                 try Disk.makeFolder(outcome.folder)
                 try await fetchPart(copy, store, source, options, progress, &outcome)
@@ -200,14 +229,28 @@ extension Context {
     }
 
     private func fetchFile(
-        _ store: any Store, _ name: String, _ source: Address, _ options: FetchOptions,
+        _ store: any Store, _ name: String, _ source: Address, _ link: Link, _ options: FetchOptions,
         _ progress: @escaping @Sendable (Tally) -> Void
     ) async throws -> FetchedFile {
         let manifest = try Manifest(folder: options.folder)
-        if let kept = try manifest.take(name, from: source.location) { return kept }
         let path = "\(options.folder)/\(name)"
+        let expected = try options.expected
+        if let kept = try manifest.take(name, from: source.location) {
+            if let expected {
+                let bytes = try Disk.read(path)
+                if let fault = bytes.withUnsafeBytes({ expected.fault(of: $0, at: path) }) { throw fault }
+            }
+            options.events(.file(kept))
+            return kept
+        }
         var download = Download()
         download.hashes = options.hashes
+        if let expected {
+            download.expected = expected
+        } else if let text = link.checksum, options.hashes {
+            download.expected = OfferedDigest(text, source: "the page")
+        }
+        download.events = { options.events(.transfer($0, file: name)) }
         let brought = try await download.fetch("", of: store, to: path) { done, total in
             progress(Tally(subject: name, done: done, total: total))
         }
@@ -215,6 +258,7 @@ extension Context {
             path: name, url: source.location, bytes: brought.bytes, sha256: brought.sha256,
             verifiedBy: brought.verifiedBy, state: .fetched)
         try manifest.add(file)
+        options.events(.file(file))
         return file
     }
 
@@ -230,12 +274,17 @@ extension Context {
         else { return nil }
         var outcome = Outcome(address: address, folder: "\(options.folder)/\(name)", plan: plan.sentence)
         (outcome.isDryRun, outcome.size) = (options.isDryRun, plan.size)
-        if !options.isDryRun {
+        options.events(.plan(plan.sentence, plan.size))
+        if options.isDryRun {
+            outcome.planned = PlannedFile.all(objects, source, store)
+        } else {
             try Disk.makeFolder(outcome.folder)
             try await fetchObjects(objects, store, source, options, "files", progress, &outcome)
         }
         for path in refused {
-            outcome.failed.append((path, "\(address)\(path)", Self.refusal(of: path, in: address)))
+            let refusal = Self.refusal(of: path, in: address)
+            options.events(.failed(path, refusal))
+            outcome.failed.append((path, "\(address)\(path)", refusal))
         }
         outcome.cost = meter.cost
         return outcome
@@ -251,10 +300,13 @@ extension Context {
         let base = source.location.last == "/" ? String(source.location.dropLast()) : source.location
         if let crop = outcome.crop { try manifest.add(crop, of: base) }
         let copy = ObjectCopy(
-            store: store, base: base, folder: outcome.folder, manifest: manifest, hashes: options.hashes)
+            store: store, base: base, folder: outcome.folder, manifest: manifest, hashes: options.hashes,
+            events: options.events)
         let name = source.name
+        let sizes = objects.compactMap(\.bytes)
+        let total = sizes.count == objects.count ? sizes.reduce(0) { $0.addingReportingOverflow($1).partialValue } : nil
         let copied = try await copy.run(objects) { done, bytes in
-            progress(Tally(subject: "\(name), \(done) of \(objects.count) \(what)", done: bytes, total: nil))
+            progress(Tally(subject: "\(name), \(done) of \(objects.count) \(what)", done: bytes, total: total))
         }
         outcome.files += copied.files
         outcome.failed += copied.failed

@@ -1,3 +1,4 @@
+import HarvestCodecs
 public import HarvestCore
 import Synchronization
 
@@ -11,6 +12,12 @@ public struct Download: Sendable {
     public var segment: Int
     /// Whether the sha256 is computed on the way.
     public var hashes = true
+    /// The checksum that the bytes must have; `nil` is what the server offers, if it does.
+    public var expected: OfferedDigest?
+    /// The checksum to go by where nothing is expected and the server offers none.
+    public var hint: OfferedDigest?
+    /// Told what happens meanwhile; in order, never at once.
+    public var events: @Sendable (TransferEvent) -> Void = { _ in }
 
     public init(connections: Int? = nil, segment: Int = 8 << 20) {
         self.connections = connections.map { max(1, $0) }
@@ -54,9 +61,11 @@ public struct Download: Sendable {
                     journal.remove()
                     break
                 } catch let error as HarvestError where error.kind == .changed && attempt == 0 {
+                    events(.changed(error.message))
                     journal.clear()
                 } catch {
-                    if run.hasNothing {
+                    // Bytes of another checksum are of no use to the next run.
+                    if run.hasNothing || (error as? HarvestError)?.underlying is OfferedDigest.Mismatch {
                         journal.remove()
                         part.remove()
                     }
@@ -69,9 +78,20 @@ public struct Download: Sendable {
             store is any StreamingStore
             ? try await stream(key, of: store, into: part, progress)
             : try await copy(key, of: store, into: part, progress)
-        let sha256 = hashes ? try await HashLane(part).finish(count).sha256 : nil
+        let expected = self.expected ?? (hashes ? hint : nil), isHashed = hashes || expected != nil
+        let sums = isHashed ? try await HashLane(part, withMD5: expected?.algorithm == .md5).finish(count) : nil
+        try check(sums, expected, at: store.place(of: key))
         try await Workers.files.run { try part.publish(count: count) }
-        return Result(bytes: count, sha256: sha256, fetched: count)
+        return Result(
+            bytes: count, sha256: sums?.sha256, verifiedBy: sums == nil ? nil : expected?.source, fetched: count)
+    }
+
+    /// - Throws: `.changed` if a checksum is expected and another one was found.
+    func check(_ sums: (sha256: String, md5: String?)?, _ expected: OfferedDigest?, at url: String) throws {
+        guard let sums, let expected else { return }
+        let fault = expected.fault(expected.algorithm == .sha256 ? sums.sha256 : sums.md5 ?? "", at: url)
+        events(.verified(expected.text, by: expected.source, isRight: fault == nil))
+        if let fault { throw fault }
     }
 
     /// An object that is here or in memory, piece by piece.
@@ -109,5 +129,12 @@ public struct Download: Sendable {
                 progress(written, nil)
             }
         }
+    }
+}
+
+extension Store {
+    /// Where an object is, for people.
+    func place(of key: String) -> String {
+        key.isEmpty ? address : address.hasSuffix("/") ? address + key : "\(address)/\(key)"
     }
 }

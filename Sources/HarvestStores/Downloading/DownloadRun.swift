@@ -45,7 +45,7 @@ final class DownloadRun: Sendable {
         (events, told) = AsyncStream.makeStream()
     }
 
-    private var url: String { key.isEmpty ? store.address : "\(store.address)/\(key)" }
+    private var url: String { store.place(of: key) }
 
     /// Whether neither this run nor an earlier one brought a byte.
     var hasNothing: Bool { state.withLock { $0.facts == nil && $0.kept == nil } }
@@ -85,21 +85,14 @@ final class DownloadRun: Sendable {
         let (facts, fetched, lane) = state.withLock { ($0.facts, $0.fetched, $0.lane) }
         let total = facts?.total ?? 0
         let sums = try await lane?.finish(total)
-        if let offered = facts?.digest, let sums {
-            let found = offered.algorithm == .sha256 ? sums.sha256 : sums.md5
-            guard found == offered.hex else {
-                throw HarvestError(
-                    .changed,
-                    "the bytes that came have the \(offered.algorithm.rawValue) \(found ?? ""), and the server's \(offered.source) says \(offered.hex)",
-                    at: url, next: "run the command again; if it stays so, the file is damaged where it lies")
-            }
-        }
+        let expected = download.expected ?? facts?.digest ?? download.hint
+        try download.check(sums, expected, at: url)
         if let learned = state.withLock({ $0.planner?.learned }) { store.learned(learned) }
         let modified = facts?.modified.flatMap(HTTPDate.seconds)
         try await Workers.files.run { [part] in try part.publish(count: total, modified: modified) }
         progress(total, total)
         return Download.Result(
-            bytes: total, sha256: sums?.sha256, verifiedBy: sums == nil ? nil : facts?.digest?.source, fetched: fetched)
+            bytes: total, sha256: sums?.sha256, verifiedBy: sums == nil ? nil : expected?.source, fetched: fetched)
     }
 
     // MARK: The loop
@@ -192,7 +185,9 @@ final class DownloadRun: Sendable {
 
     private func carryOut(_ command: DownloadPlanner.Command, _ tasks: Requests) {
         switch command {
-        case .open(let id, let range): request(id, range, tasks)
+        case .open(let id, let range):
+            download.events(.request(range))
+            request(id, range, tasks)
         case .close(let id): tasks.cancel(id)
         }
     }
@@ -209,9 +204,11 @@ final class DownloadRun: Sendable {
             if error is Enough { tell(.complete) } else if !(error is CancellationError) { throw error }
         case .broke(let error):
             tell(.broke)
+            download.events(.retry(error.message))
             return error
         case .refused(let after, let cause, let error):
             tell(.refused(after: after, cause))
+            download.events(.throttled(seconds: after, error.message))
             return error
         case .failed(let error) where error is CancellationError: break  // closed by the planner
         case .failed(let error): throw error
@@ -271,7 +268,11 @@ final class DownloadRun: Sendable {
             let isOnePiece = store.asksBoundedRanges && !tellsVersions(facts)
             if isOnePiece, total > state.first.range.count || state.kept != nil { throw RangesIgnored() }
             state.facts = facts
-            if download.hashes { state.lane = HashLane(part, withMD5: facts.digest?.algorithm == .md5) }
+            if download.hashes || download.expected != nil {
+                let expected = download.expected ?? facts.digest ?? download.hint
+                state.lane = HashLane(part, withMD5: expected?.algorithm == .md5)
+            }
+            download.events(.firstByte(total: total))
             if total == 0 { return }
             try part.checkSpace(for: total - done.count)
             try journal.begin(Journal.Identity(url: url, facts: facts), done: done)

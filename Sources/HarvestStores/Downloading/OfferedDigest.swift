@@ -1,13 +1,46 @@
 import HarvestCodecs
-import HarvestCore
+public import HarvestCore
 
-/// A checksum of the whole object that a server offers beside its bytes.
-struct OfferedDigest: Sendable, Equatable {
+/// A checksum of a whole object, offered by its server beside the bytes or said elsewhere.
+public struct OfferedDigest: Sendable, Hashable {
     var algorithm: Digest.Algorithm
     /// Lower-case hexadecimal.
-    var hex: String
-    /// Where it was offered: `Repr-Digest`, `x-goog-hash`, …
-    var source: String
+    public let hex: String
+    /// Where it was offered: `Repr-Digest`, `x-goog-hash`, `md5sum.txt`, …
+    public let source: String
+
+    /// Reads `sha256:…` or `md5:…`, as links and listings write it; `nil` for anything else.
+    public init?(_ text: String, source: String) {
+        let parts = text.split(separator: ":", maxSplits: 1)
+        guard parts.count == 2, let algorithm = Digest.Algorithm(rawValue: parts[0].lowercased()) else { return nil }
+        self.init(algorithm: algorithm, hex: String(parts[1]).trimmingSpaces().lowercased(), source: source)
+        guard Self.isHex(hex), hex.utf8.count == (algorithm == .sha256 ? 64 : 32) else { return nil }
+    }
+
+    /// `sha256:…` or `md5:…`.
+    public var text: String { "\(algorithm.rawValue):\(hex)" }
+
+    private static func isHex(_ text: String) -> Bool {
+        text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    }
+
+    /// What marks an error as a checksum that differs: of this object alone, whatever else is fetched.
+    public struct Mismatch: Error {}
+
+    /// Nothing, or what is wrong with bytes of another checksum.
+    ///
+    /// - Parameter found: Lower-case hexadecimal, of the same algorithm.
+    public func fault(_ found: String, at url: String) -> HarvestError? {
+        guard found != hex else { return nil }
+        return HarvestError(
+            .changed, "the bytes that came have the \(algorithm.rawValue) \(found), and \(source) says \(hex)", at: url,
+            next: "run the command again; if it stays so, the file is damaged where it lies", underlying: Mismatch())
+    }
+
+    /// Nothing, or what is wrong with these bytes.
+    public func fault(of bytes: UnsafeRawBufferPointer, at url: String) -> HarvestError? {
+        fault(Digest.hex(algorithm, of: bytes), at: url)
+    }
 
     /// The strongest that a head offers; `nil` where there is none that says something about all bytes.
     ///
@@ -41,7 +74,7 @@ struct OfferedDigest: Sendable, Equatable {
         let tag = (head["etag"] ?? "").filter { $0 != "\"" }
         guard head["server"] == "AmazonS3", head["x-amz-server-side-encryption"].map({ $0 == "AES256" }) ?? true,
             head["x-amz-server-side-encryption-customer-algorithm"] == nil, tag.utf8.count == 32,
-            tag.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+            Self.isHex(tag)
         else { return nil }
         self.init(algorithm: .md5, hex: tag, source: "ETag")
     }

@@ -62,6 +62,9 @@ public protocol RangeStreamingStore: StreamingStore {
     /// What the far side is said to bear.
     var limits: TransportOptions.HostLimits { get }
 
+    /// The web or FTP address of an object, for other tools; without secrets.
+    func webAddress(of key: String) throws -> String
+
     /// Takes in what showed of the far side, for later and for others.
     func learned(_ limits: TransportOptions.HostLimits)
 

@@ -40,7 +40,8 @@ final class SocketWatch: @unchecked Sendable {
     /// Wakes ``wait(_:atMost:)``; from any thread.
     func ring() {
         var one: UInt64 = 1
-        _ = write(bell, &one, 8)
+        // A bell that is not heard would be a wait for nothing.
+        for _ in 0..<10 where write(bell, &one, 8) == 8 || errno == EAGAIN { return }
     }
 
     /// Waits for sockets, the bell, curl's timer or `seconds`, and lets curl do what is due.

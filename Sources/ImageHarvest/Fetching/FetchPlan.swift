@@ -240,7 +240,7 @@ extension Volume {
 
 extension String {
     /// `%20` read as a space, once; what is no code stays as it is.
-    fileprivate var removingPercentEncoding: String {
+    var removingPercentEncoding: String {
         var out: [UInt8] = []
         var bytes = Array(utf8)[...]
         while let byte = bytes.popFirst() {

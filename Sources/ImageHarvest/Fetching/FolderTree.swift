@@ -46,10 +46,17 @@ extension Context {
                 .notFound, "none of the folder's \(entries.count) files is wanted", at: source.text,
                 next: "see what is there with: harvest list")
         }
+        let sums = options.hashes ? try await SumsFiles.read(entries.map(\.name), in: store) : [:]
         let objects = wanted.map { entry in
-            CopiedObject(
+            var object = CopiedObject(
                 key: entry.name, source: ChunkLocation(key: entry.name, range: .whole), isOptional: false,
                 bytes: entry.bytes)
+            if options.hashes, let text = entry.checksum, !text.hasPrefix("etag:") {
+                object.checksum = (text, "the listing")
+            } else {
+                object.checksum = sums[entry.name]
+            }
+            return object
         }
         let plan = try FetchPlan(
             tree: objects, refused: refused,

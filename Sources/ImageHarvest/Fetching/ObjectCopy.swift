@@ -12,10 +12,15 @@ struct ObjectCopy: Sendable {
     let manifest: Manifest
     /// Whether sha256 is computed.
     let hashes: Bool
+    private let events: @Sendable (FetchEvent) -> Void
     private let folders = MadeFolders()
 
-    init(store: any Store, base: String, folder: String, manifest: Manifest, hashes: Bool = true) {
+    init(
+        store: any Store, base: String, folder: String, manifest: Manifest, hashes: Bool,
+        events: @escaping @Sendable (FetchEvent) -> Void
+    ) {
         (self.store, self.base, self.folder, self.manifest, self.hashes) = (store, base, folder, manifest, hashes)
+        self.events = events
     }
 
     /// Objects waiting for the transport's own limits or on their way.
@@ -53,9 +58,14 @@ struct ObjectCopy: Sendable {
                 case .file(let file):
                     files.append(file)
                     bytes += file.bytes
+                    events(.file(file))
                 case .failure(let key, let error):
-                    if error.kind == .storage || error.kind == .changed { throw error }
+                    if error.kind == .storage || error.kind == .changed && !(error.underlying is OfferedDigest.Mismatch)
+                    {
+                        throw error
+                    }
                     failed.append((key, "\(base)/\(key)", error))
+                    events(.failed(key, error))
                 case nil: return
                 }
                 progress(files.count + failed.count, bytes)
@@ -102,23 +112,41 @@ struct ObjectCopy: Sendable {
     private func write(_ read: Bytes, _ object: CopiedObject, _ path: String, _ url: String) throws -> FetchedFile {
         let bytes = try object.unwrap?(read) ?? read
         let target = "\(folder)/\(path)"
+        let source = try check(object) { digest in bytes.withUnsafeBytes { digest.fault(of: $0, at: url) } }
         try folders.make(above: target)
         try Disk.write(bytes, to: target)
         let sha256 = hashes ? bytes.withUnsafeBytes { Digest.hex(.sha256, of: $0) } : nil
-        return FetchedFile(path: path, url: url, bytes: bytes.count, sha256: sha256, state: .fetched)
+        return FetchedFile(
+            path: path, url: url, bytes: bytes.count, sha256: sha256, verifiedBy: source, state: .fetched)
+    }
+
+    /// Holds an object against the checksum that is known of it, before it gets its name.
+    ///
+    /// - Returns: Where that was said; `nil` where none is known.
+    private func check(_ object: CopiedObject, _ fault: (OfferedDigest) throws -> HarvestError?) throws -> String? {
+        guard let (text, source) = object.checksum, let expected = OfferedDigest(text, source: source) else {
+            return nil
+        }
+        if let error = try fault(expected) { throw error }
+        return source
     }
 
     /// Writes an object as it comes, from the start again where it breaks off.
     private func stream(
-        _ key: String, of store: any StreamingStore, _ path: String, _ url: String
+        _ object: CopiedObject, of store: any StreamingStore, _ path: String, _ url: String
     ) async throws -> FetchedFile {
         let target = "\(folder)/\(path)"
         try folders.make(above: target)
         let file = try OutputFile(target)
-        let count = try await store.stream(key, begins: { file.restart() }, to: { try file.write($0) })
+        let count = try await store.stream(object.source.key, begins: { file.restart() }, to: { try file.write($0) })
+        let part = target + ".part"
+        let sha256 = hashes ? try Disk.sha256(part) : nil
+        let source = try check(object) { digest in
+            if let sha256, digest.text.hasPrefix("sha256:") { return digest.fault(sha256, at: url) }
+            return try Disk.read(part).withUnsafeBytes { digest.fault(of: $0, at: url) }
+        }
         try file.publish(isDurable: false)
-        let sha256 = hashes ? try Disk.sha256(target) : nil
-        return FetchedFile(path: path, url: url, bytes: count, sha256: sha256, state: .fetched)
+        return FetchedFile(path: path, url: url, bytes: count, sha256: sha256, verifiedBy: source, state: .fetched)
     }
 
     private func copy(_ object: CopiedObject) async -> Copied {
@@ -133,6 +161,9 @@ struct ObjectCopy: Sendable {
                 try folders.make(above: target)
                 var download = Download(connections: Self.parts)
                 download.hashes = hashes
+                let said = object.checksum.flatMap { OfferedDigest($0.text, source: $0.source) }
+                if said?.source == "the listing" { download.expected = said } else { download.hint = said }
+                download.events = { [events] in events(.transfer($0, file: path)) }
                 let brought = try await download.fetch(key, of: store, to: target)
                 file = FetchedFile(
                     path: path, url: url, bytes: brought.bytes, sha256: brought.sha256,
@@ -142,7 +173,7 @@ struct ObjectCopy: Sendable {
             }
             do {
                 if isStreamed(object), let store = store as? any StreamingStore {
-                    file = try await stream(key, of: store, path, url)
+                    file = try await stream(object, of: store, path, url)
                 } else {
                     file = try write(try await store.read(key, object.source.range).bytes, object, path, url)
                 }

@@ -94,6 +94,8 @@ public struct Outcome: Sendable {
     public var size = FetchSize()
     /// Whether nothing was to be fetched.
     public var isDryRun = false
+    /// Of a dry run: the files, where other tools could bring them as they are; else empty.
+    public var planned: [PlannedFile] = []
     public var crop: CopiedBox?
     /// Whether the folder holds one volume of many objects, which is opened by the folder's path.
     public var isFolder = false
