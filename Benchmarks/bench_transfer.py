@@ -63,6 +63,16 @@ def main():
         r = run(o.folder, work, "faults", "--tool", f"{harvest} fetch {{url}} --into {{out}} -q", "--peers", "none")
         rows.append([f"30 faults: {r['good']} of {r['runs']} as they should be", *["–"] * 8, "yes" if not r["bad"] else "**no**"])
         print("\n".join(row[0] for row in rows[-2:]))
+    probes = []
+    if not o.only or "probe" in o.only.split(","):
+        r = run(o.folder, work, "probe", "--rounds", str(o.rounds), "--tool", f"{harvest} probe {{url}} --json", "--name", "harvest",
+                "--peers", "none")
+        for f in r["files"]:
+            goal = max(0.7 * f["floor_s"], 0.08)
+            probes.append([f["file"], f"{f['requests']:.0f}", f"{f['floor_requests']:.0f}", f"{f['bytes']:,.0f}", f"{f['floor_bytes']:,.0f}",
+                           f"{f['process_s']:.2f} s", f"{f['floor_s']:.2f} s", f"{f['process_s'] / f['floor_s']:.2f}", f"{goal:.2f} s",
+                           "yes" if f["right"] else "**no**"])
+            print(" | ".join(probes[-1]), flush=True)
     if o.markdown:
         head = ["what", "harvest", "CPU s", "RSS MB", "requests", "best peer", "ours / peer", "floor", "ours / floor", "right"]
         table = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)] + ["| " + " | ".join(r) + " |" for r in rows]
@@ -70,6 +80,10 @@ def main():
         text = (f"## Transfer\n\n{datetime.date.today()}, {cpu}, {os.cpu_count()} cores, {platform.freedesktop_os_release()['PRETTY_NAME']}; "
                 f"{o.rounds} runs in turn, medians.\n`make bench-transfer`; the floor is a bare client or arithmetic, as the bench prints it.\n\n"
                 + "\n".join(table) + "\n")
+        if probes:
+            head = ["probe of", "requests", "floor's", "bytes", "floor's", "whole process", "floor script, within", "ours / floor", "goal", "right"]
+            text += ("\nProbing at 20 ms round trip; the floor's seconds are without Python's start.\n\n| " + " | ".join(head) + " |\n|"
+                     + "---|" * len(head) + "\n" + "\n".join("| " + " | ".join(r) + " |" for r in probes) + "\n")
         old = o.markdown.read_text() if o.markdown.exists() else "# Results\n"
         o.markdown.write_text(old.split("\n## Transfer")[0].rstrip() + "\n\n" + text)
 

@@ -81,11 +81,15 @@ public protocol Store: Sendable {
 
     /// Whether a read costs a round trip to another machine.
     var isRemote: Bool { get }
+
+    /// Whether the last bytes of an object can be asked for before its length is known (HTTP does, FTP does not).
+    var knowsTails: Bool { get }
 }
 
 extension Store {
     public func map(_ key: String) throws -> Bytes? { nil }
     public var isRemote: Bool { false }
+    public var knowsTails: Bool { false }
 
     /// Length of an object, asked for by reading its first byte; `nil` where the far side does not say.
     public func size(of key: String) async throws -> Int? { try await read(key, .bytes(0..<1)).total }

@@ -55,21 +55,102 @@ public final class Window: Sendable {
         guard offset >= 0, count >= 0, !offset.addingReportingOverflow(count).overflow else { return nil }
         if let known = cached(offset, count) { return known }
         let wanted = max(count, readAhead)
+        try spend(wanted)
+        let end = min(offset.addingReportingOverflow(wanted).partialValue, total ?? Int.max)
+        guard offset < end else { return nil }
+        let reply = try await store.read(key, .bytes(offset..<end))
+        add(reply)
+        return cached(offset, count) ?? reply.bytes.slice(0..<min(count, reply.bytes.count))
+    }
+
+    /// Asks for the head and the last `tail` bytes of a remote object at once, where the store knows tails: one round
+    /// trip, whichever end the metadata stands at.
+    ///
+    /// A server that refuses the tail costs nothing more: what is missing is asked for by offset later.
+    public func prime(head: Int? = nil, tail: Int) async throws {
+        guard store.isRemote, store.knowsTails, state.withLock({ $0.parts.isEmpty }) else { return }
+        async let end = store.read(key, .tail(tail))
+        add(try await store.read(key, .bytes(0..<(head ?? readAhead))))
+        do { add(try await end) } catch let error as HarvestError where error.kind != .changed {}
+    }
+
+    /// Fetches what is missing of `spans`, all at once: one round trip. What lies past the end is left out; spans less
+    /// than 4 KiB apart are one request.
+    ///
+    /// - Throws: ``HarvestError`` `.malformed` where that is more than a header may be.
+    public func need(_ spans: [Range<Int>]) async throws {
+        let total = total ?? Int.max
+        var missing: [Range<Int>] = []
+        for span in spans.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            guard let span = uncached(span.clamped(to: 0..<max(0, total))) else { continue }
+            if let last = missing.last, span.lowerBound - last.upperBound < 4 << 10 {
+                missing[missing.count - 1] = last.lowerBound..<max(last.upperBound, span.upperBound)
+            } else {
+                missing.append(span)
+            }
+        }
+        let size = missing.reduce(0) { $0.addingReportingOverflow($1.count).partialValue }
+        try spend(size)
+        for reply in try await missing.concurrently(atMost: 16, { try await self.store.read(self.key, .bytes($0)) }) {
+            add(reply)
+        }
+    }
+
+    /// `count` bytes at `offset` where they cost no request; else `nil`.
+    public func held(at offset: Int, count: Int) -> Bytes? {
+        guard offset >= 0, !offset.addingReportingOverflow(count).overflow else { return nil }
+        return cached(offset, count).flatMap { $0.count == count ? $0 : nil }
+    }
+
+    /// Whether `count` bytes at `offset` cost no request.
+    public func holds(_ offset: Int, count: Int) -> Bool {
+        offset >= 0 && !offset.addingReportingOverflow(count).overflow && cached(offset, count) != nil
+    }
+
+    /// What of `span` no part holds, cut at both ends; `nil` where all of it is there.
+    private func uncached(_ span: Range<Int>) -> Range<Int>? {
+        state.withLock { state in
+            var (lower, upper) = (span.lowerBound, span.upperBound)
+            for part in state.parts {
+                let end = part.offset + part.bytes.count
+                if part.offset <= lower, lower < end { lower = min(end, upper) }
+                if part.offset < upper, upper <= end { upper = max(part.offset, lower) }
+            }
+            return lower < upper ? lower..<upper : nil
+        }
+    }
+
+    private func spend(_ count: Int) throws {
         let isOver = state.withLock { state in
-            state.fetched += wanted
+            let (sum, overflow) = state.fetched.addingReportingOverflow(count)
+            state.fetched = overflow ? Int.max >> 1 : sum
             return state.fetched > Self.budget
         }
         guard !isOver else {
             throw HarvestError.malformed("the header wants more than \(Self.budget >> 20) MiB", at: store.address)
         }
-        let end = min(offset.addingReportingOverflow(wanted).partialValue, total ?? Int.max)
-        guard offset < end else { return nil }
-        let reply = try await store.read(key, .bytes(offset..<end))
+    }
+
+    /// Takes a part in; one that touches others becomes one with them, so that what lies across a border is found.
+    private func add(_ reply: Reply) {
         state.withLock { state in
             state.total = reply.total ?? state.total
-            state.parts.append(Part(offset: reply.offset, bytes: reply.bytes))
+            var new = Part(offset: reply.offset, bytes: reply.bytes)
+            guard new.bytes.count > 0 else { return }
+            for index in state.parts.indices.reversed() {
+                let old = state.parts[index]
+                let (first, second) = old.offset <= new.offset ? (old, new) : (new, old)
+                let shared = first.offset + first.bytes.count - second.offset
+                guard shared >= 0 else { continue }
+                state.parts.remove(at: index)
+                guard shared < second.bytes.count, let rest = second.bytes.slice(shared..<second.bytes.count) else {
+                    new = first
+                    continue
+                }
+                new = Part(offset: first.offset, bytes: Bytes(first.bytes.array + rest.array))
+            }
+            state.parts.append(new)
         }
-        return cached(offset, count) ?? reply.bytes.slice(0..<min(count, reply.bytes.count))
     }
 
     private func cached(_ offset: Int, _ count: Int) -> Bytes? {

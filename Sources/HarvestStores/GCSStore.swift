@@ -25,6 +25,7 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
     }
 
     public var isRemote: Bool { true }
+    public var knowsTails: Bool { true }
 
     public func read(_ key: String, _ range: ByteRange) async throws -> Reply {
         try await reader.read(try url(of: key), range)

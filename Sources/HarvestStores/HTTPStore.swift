@@ -17,6 +17,7 @@ public struct HTTPStore: Store {
     }
 
     public var isRemote: Bool { true }
+    public var knowsTails: Bool { true }
 
     public func read(_ key: String, _ range: ByteRange) async throws -> Reply {
         try await reader.read(try root.appending(try Key.components(of: key)), range)

@@ -27,6 +27,7 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
     }
 
     public var isRemote: Bool { true }
+    public var knowsTails: Bool { true }
 
     public func read(_ key: String, _ range: ByteRange) async throws -> Reply {
         _ = try Key.components(of: key)

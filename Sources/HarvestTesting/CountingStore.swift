@@ -24,12 +24,16 @@ public final class CountingStore: Store {
     }
 
     public let isRemote: Bool
+    public let knowsTails: Bool
     private let base: any Store
     private let log = Mutex([Read]())
 
-    /// - Parameter isRemote: Whether to pretend that `base` is another machine: then nothing is mapped.
-    public init(_ base: any Store, isRemote: Bool = false) {
+    /// - Parameters:
+    ///   - isRemote: Whether to pretend that `base` is another machine: then nothing is mapped.
+    ///   - knowsTails: Whether to pretend that it gives the end of an object whose length nobody knows.
+    public init(_ base: any Store, isRemote: Bool = false, knowsTails: Bool = false) {
         self.base = base
+        self.knowsTails = knowsTails
         self.isRemote = isRemote
     }
 

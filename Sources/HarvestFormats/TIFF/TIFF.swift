@@ -10,15 +10,27 @@ public struct TIFF: Format {
 
     /// More pages than this are no image.
     static let mostPages = 1 << 20
+    /// Where directories stand at the end, most of them, or all, are in this.
+    private static let tail = 64 << 10
+    /// Longer than any first directory as a rule; its values follow in the next round.
+    private static let directory = 4 << 10
     /// Directories of a remote file that are read one after the other before giving up.
     private static let mostRemoteReads = 2048
 
     public init() {}
 
     public func open(_ store: any Store, options: OpenOptions) async throws -> Contents? {
-        guard let reader = try await TIFFReader(Window(store)) else { return nil }
+        let window = try Window(store)
+        // Only where the name promises a TIFF: the end of anything else would be 64 KiB for nothing.
+        if fileExtensions.contains(Address(store.address).fileExtension) { try await window.prime(tail: Self.tail) }
+        guard let reader = try await TIFFReader(window) else { return nil }
         var contents = Contents(format: name)
-        let first = try await page(reader, try await reader.directory(at: reader.firstDirectory))
+        if store.isRemote, store.knowsTails, reader.firstDirectory < Int.max - Self.directory {
+            try await window.need([reader.firstDirectory..<reader.firstDirectory + Self.directory])
+        }
+        let directory = try await reader.directory(at: reader.firstDirectory)
+        if store.isRemote { try await window.need(reader.wants(after: directory)) }
+        let first = try await page(reader, directory)
         let description = try await text(TIFFTag.description, first, reader)
         var pages = try await self.pages(reader, first, options, &contents.findings)
         let imageJ = description.flatMap(ImageJMetadata.init)
@@ -56,6 +68,7 @@ extension TIFF {
     ) async throws -> TIFFPages {
         var pages = [first]
         var visited: Set = [first.directory.offset]
+        var reads = 0
         var next = first.directory.next
         while next != 0 {
             guard visited.insert(next).inserted else {
@@ -66,8 +79,8 @@ extension TIFF {
                     ))
                 break
             }
-            guard pages.count < Self.mostPages, !reader.window.store.isRemote || pages.count < Self.mostRemoteReads
-            else {
+            if reader.window.store.isRemote, !reader.window.holds(next, count: reader.dialect.countSize) { reads += 1 }
+            guard pages.count < Self.mostPages, reads < Self.mostRemoteReads else {
                 throw HarvestError(
                     .unsupported, "more than \(pages.count) directories, one after the other", at: reader.place,
                     next: "fetch the file whole first")
@@ -139,7 +152,7 @@ extension TIFF {
                 || (0..<pages.count).allSatisfy { pages[$0].geometry.shape == first.geometry.shape }
             if isUniform, let series = imageJ.series(pages, resolution: size) { return [series] }
         }
-        if let description, pages.stride == nil, let ome = OMEXML(description, at: reader.place) {
+        if let description, let ome = OMEXML(description, at: reader.place) {
             do {
                 let found = try ome.series(pages)
                 if !found.isEmpty { return found }

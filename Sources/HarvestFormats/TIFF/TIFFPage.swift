@@ -75,9 +75,9 @@ struct TIFFPages: Sendable {
         self.init(reader, pages, stride: nil, count: pages.count)
     }
 
-    /// `count` pages like the first, `stride` bytes apart.
-    init(_ reader: TIFFReader, predicting first: TIFFPage, stride: Int, count: Int) {
-        self.init(reader, [first], stride: stride, count: count)
+    /// The pages that were read, then `count` like `pattern`, itself the first of them, `stride` bytes apart.
+    init(_ reader: TIFFReader, before: [TIFFPage] = [], predicting pattern: TIFFPage, stride: Int, count: Int) {
+        self.init(reader, before + [pattern], stride: stride, count: before.count + count)
     }
 
     private init(_ reader: TIFFReader, _ pages: [TIFFPage], stride: Int?, count: Int) {
@@ -89,9 +89,9 @@ struct TIFFPages: Sendable {
     }
 
     subscript(index: Int) -> TIFFPage {
-        guard let stride else { return pages[index] }
-        var page = pages[0]
-        page.shift = index * stride
+        guard let stride, index >= pages.count else { return pages[index] }
+        var page = pages[pages.count - 1]
+        page.shift = (index - pages.count + 1) * stride
         return page
     }
 
@@ -99,16 +99,17 @@ struct TIFFPages: Sendable {
     ///
     /// Voxels are never taken from where a prediction alone says they are.
     func prove(_ index: Int) async throws {
-        guard let stride, index > 0, !proofs.proven.withLock({ $0.contains(index) }) else { return }
-        let first = pages[0]
-        let span = first.directorySpan
+        guard let stride, index >= pages.count, !proofs.proven.withLock({ $0.contains(index) }) else { return }
+        let pattern = pages[pages.count - 1]
+        let further = index - pages.count + 1
+        let span = pattern.directorySpan, shift = further * stride
         let reply = try await reader.window.store.read(
-            reader.window.key, .bytes(span.lowerBound + index * stride..<span.upperBound + index * stride))
+            reader.window.key, .bytes(span.lowerBound + shift..<span.upperBound + shift))
         let head = try await reader.window.bytes(at: span.lowerBound, count: span.count)
-        guard first.isRepeated(head, in: reply.bytes, shift: index * stride, page: index, reader.dialect) else {
+        guard pattern.isRepeated(head, in: reply.bytes, shift: shift, page: further, reader.dialect) else {
             throw HarvestError(
                 .malformed, "page \(index) is not where the first pages predict it",
-                at: "\(reader.place) byte \(span.lowerBound + index * stride)",
+                at: "\(reader.place) byte \(span.lowerBound + shift)",
                 next: "probe with --exact, or fetch the file whole first")
         }
         proofs.proven.withLock { _ = $0.insert(index) }

@@ -75,25 +75,98 @@ extension TIFFPage {
     }
 }
 
+extension TIFFDirectory {
+    /// Whether `other` has the same tags, each with as many values of the same type.
+    func isLike(_ other: TIFFDirectory) -> Bool {
+        entries.count == other.entries.count
+            && entries.allSatisfy { tag, entry in
+                other.entries[tag].map { $0.type == entry.type && $0.count == entry.count } ?? false
+            }
+    }
+}
+
 extension TIFFReader {
+    /// Directories nearer to each other than this lie together, not between pixels.
+    private static let nearby = 1 << 10
+    /// Long values, as OME-XML, stand in the first directory only.
+    private static let longText = 1 << 10
+
+    /// All that a remote file can be asked for once its first directory is known, in one round: values that stand
+    /// elsewhere; the block of directories where they lie together; else the second, and the last where a constant
+    /// stride would put it.
+    func wants(after first: TIFFDirectory) -> [Range<Int>] {
+        var spans: [Range<Int>] = []
+        var (lower, upper) = (first.offset, first.offset + first.length)
+        for (tag, entry) in first.entries where !entry.isInline {
+            let size = entry.count * entry.valueSize  // checked when the directory was parsed
+            let (end, overflow) = entry.offset.addingReportingOverflow(size)
+            guard !overflow, entry.offset >= 0, size <= 64 << 10 || tag == TIFFTag.description, size <= 8 << 20,
+                end <= window.total ?? Int.max
+            else { continue }
+            if spans.count < 64 { spans.append(entry.offset..<end) }
+            if size <= Self.longText || tag != TIFFTag.description {
+                (lower, upper) = (min(lower, entry.offset), max(upper, end))
+            }
+        }
+        guard let total = window.total, first.next > first.offset, first.next < total else { return spans }
+        let step = first.next - first.offset
+        if first.next - (first.offset + first.length) < Self.nearby {
+            let pixels = first.entries[TIFFTag.stripOffsets] ?? first.entries[TIFFTag.tileOffsets]
+            var end = total
+            if let pixels, pixels.count == 1, let bytes = window.held(at: pixels.offset, count: pixels.valueSize),
+                let start = bytes.withUnsafeBytes({ dialect.number($0, at: 0, size: pixels.valueSize) }),
+                start > first.offset
+            {
+                end = min(end, start)
+            } else if let pixels, !pixels.isInline, pixels.offset > first.offset {
+                end = min(end, pixels.offset)
+            }
+            guard end > first.offset else { return spans }
+            spans.append(first.offset..<(end - first.offset <= 8 << 20 ? end : first.offset + 1 << 20))
+            return spans
+        }
+        guard !window.holds(first.next, count: dialect.countSize) else { return spans }
+        // One directory may be a little longer than the first one and its values.
+        if upper - lower > 4 << 10 { (lower, upper) = (first.offset, first.offset + first.length) }
+        let length = max(512, upper - lower)
+        let last = (total - (first.offset + first.length)) / step
+        for page in Set([1, last]) where page >= 1 {
+            let (start, overflow) = lower.addingReportingOverflow(
+                page.multipliedReportingOverflow(by: step).partialValue)
+            if !overflow, start >= 0, start < total { spans.append(start..<min(total, start + length)) }
+        }
+        return spans
+    }
+
     /// The pages of a remote file by prediction: first, second and last directory read; `nil` where they do not
     /// repeat each other.
+    ///
+    /// A first page that says more than the others (ImageJ's description, OME-XML) stands for itself; then the second
+    /// and the last repeat each other.
     func predictedPages(first: TIFFPage, second: TIFFDirectory) async throws -> TIFFPages? {
-        let stride = second.offset - first.directory.offset
-        let span = first.directorySpan
-        guard stride > 0, span.count <= 64 << 10, let total = window.total else { return nil }
-        let last = (total - (first.directory.offset + first.directory.length)) / stride
-        guard last >= 2, last < TIFF.mostPages, first.directory.next == second.offset,
-            second.next == second.offset + stride
-        else { return nil }
+        guard let total = window.total, first.directory.next == second.offset else { return nil }
+        let isLike = first.directory.isLike(second)
+        var pattern = first
+        if !isLike {
+            pattern = TIFFPage(geometry: try await TIFFGeometry(second, self), directory: second)
+            guard pattern.geometry == first.geometry else { return nil }
+        }
+        let from = pattern.directory
+        let stride = isLike ? second.offset - first.directory.offset : second.next - second.offset
+        let span = pattern.directorySpan
+        guard stride > 0, span.count <= 64 << 10, span.lowerBound >= 0 else { return nil }
+        let last = (total - (from.offset + from.length)) / stride
+        guard last >= 2, last < TIFF.mostPages, second.next == second.offset + stride else { return nil }
+        let others = isLike ? [1, last] : [last]
+        try await window.need(([0] + others).map { span.lowerBound + $0 * stride..<span.upperBound + $0 * stride })
         let head = try await window.bytes(at: span.lowerBound, count: span.count)
-        for page in [1, last] {
+        for page in others {
             guard let bytes = try await window.bytesIfPresent(at: span.lowerBound + page * stride, count: span.count)
             else { return nil }
             // Words after the last directory may be cut short; its values may not.
-            guard first.isRepeated(head, in: bytes, shift: page * stride, page: page, dialect) else { return nil }
+            guard pattern.isRepeated(head, in: bytes, shift: page * stride, page: page, dialect) else { return nil }
         }
-        guard try await directory(at: first.directory.offset + last * stride).next == 0 else { return nil }
-        return TIFFPages(self, predicting: first, stride: stride, count: last + 1)
+        guard try await directory(at: from.offset + last * stride).next == 0 else { return nil }
+        return TIFFPages(self, before: isLike ? [] : [first], predicting: pattern, stride: stride, count: last + 1)
     }
 }
