@@ -41,9 +41,8 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
     public func webAddress(of key: String) throws -> String { try url(of: key).text }
 
     public var limits: TransportOptions.HostLimits {
-        let limits = reader.client.options.limits
-        return TransportOptions.HostLimits(
-            connections: limits.concurrentRequests ?? 16, retrievesPerSecond: limits.requestsPerSecond)
+        let usual = TransportOptions.HostLimits(connections: 16)
+        return (try? WebAddress(host)).map { reader.client.limits(at: $0.origin) } ?? usual
     }
 
     public func stream(

@@ -1,9 +1,10 @@
 public import HarvestCore
 import Synchronization
 
-/// A bucket of Amazon S3, or a prefix in one, read anonymously.
+/// A bucket of Amazon S3, or of a server that speaks like it, or a prefix in one, read anonymously.
 ///
-/// Requests go to the bucket's own host; where S3 says that it lives in another region, they go there from then on.
+/// Requests go to the bucket's own host; where S3 says that it lives in another region, they go there from then on. Where
+/// ``TransportOptions/s3Endpoint`` names a server, they all go there.
 public final class S3Store: WalkingStore, RangeStreamingStore {
     public let address: String
     private let bucket: String
@@ -45,9 +46,8 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
     public func webAddress(of key: String) throws -> String { try url(of: key).text }
 
     public var limits: TransportOptions.HostLimits {
-        let limits = reader.client.options.limits
-        return TransportOptions.HostLimits(
-            connections: limits.concurrentRequests ?? 16, retrievesPerSecond: limits.requestsPerSecond)
+        let usual = TransportOptions.HostLimits(connections: 16)
+        return (try? WebAddress(root(withBucket: "/"))).map { reader.client.limits(at: $0.origin) } ?? usual
     }
 
     public func stream(
@@ -102,6 +102,9 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
 
     /// `https://bucket.s3.amazonaws.com`; a name with dots does not fit the certificate and goes into the path.
     private func root(withBucket slash: String) -> String {
+        if let endpoint = reader.client.options.s3Endpoint {
+            return "\(endpoint.hasSuffix("/") ? String(endpoint.dropLast()) : endpoint)/\(bucket)\(slash)"
+        }
         let host = region.withLock { $0.map { "s3.\($0).amazonaws.com" } ?? "s3.amazonaws.com" }
         let isPlain = !bucket.contains(".") && !bucket.contains("_") && bucket == bucket.lowercased()
         return isPlain ? "\(transport)://\(bucket).\(host)\(slash)" : "\(transport)://\(host)/\(bucket)\(slash)"

@@ -151,6 +151,8 @@ public struct TransportOptions: Sendable {
     public var deadlines = Deadlines()
     public var retry = RetryPolicy.Options()
     public var limits = Limits()
+    /// Where buckets of S3 are asked for instead of Amazon: `https://host:port`, the bucket's name first in the path.
+    public var s3Endpoint: String?
     /// The file in which is kept what hosts turned out to bear; `nil` keeps nothing.
     public var profiles: String?
     public var userAgent = "image-harvest/0.1 (+electron microscopy data; libcurl)"
@@ -170,6 +172,10 @@ public struct TransportOptions: Sendable {
             String($0.drop { $0 == " " })
         }
         certificateAuthority = environment["HARVEST_CA"].flatMap { $0.isEmpty ? nil : $0 }
+        // The names that Amazon's own tools read (AWS SDKs and Tools reference, service-specific endpoints).
+        s3Endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].lazy.compactMap { environment[$0] }
+            .first { !$0.isEmpty }
+        if let s3Endpoint { _ = try WebAddress(s3Endpoint) }
         profiles = Self.cacheFolder(environment).map { "\($0)/hosts.json" }
         // The names curl itself reads.
         usesProxy = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"].contains {

@@ -57,6 +57,17 @@ import Testing
         #expect(server.requests.contains { $0.query("continuation-token") != nil })
     }
 
+    @Test func `a server that speaks like S3 is asked where an endpoint names it`() async throws {
+        let server = bucket(Dictionary(uniqueKeysWithValues: objects.map { ("em-data/" + $0.key, $0.value) }))
+        let options = try TransportOptions(environment: ["AWS_ENDPOINT_URL": server.url, "HARVEST_CACHE": "none"])
+        #expect(options.s3Endpoint == server.url)
+        let store = try S3Store(
+            Address("s3://em-data/a.zarr"), client: HTTPClient(options: options), meter: Meter(), transport: "https")
+        #expect(try await store.read(".zarray", .whole).bytes.text == "{}")
+        #expect(server.requests.last?.path == "/em-data/a.zarr/.zarray")
+        #expect(throws: HarvestError.self) { try TransportOptions(environment: ["AWS_ENDPOINT_URL": "nonsense://"]) }
+    }
+
     @Test func `a prefix is a root of its own`() async throws {
         let store = try store("s3://em-data/a.zarr/", ["em-data.s3.amazonaws.com": bucket(objects)])
         try await checkStore(
