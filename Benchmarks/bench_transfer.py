@@ -15,8 +15,11 @@ SCENARIOS = [  # name of the row, scenario, what stands before the command, wher
     ("150 MB over FTP, 4 RETR/s, limits in the profile", "ftp150", LIMITS.format(32), "{out}"),
     ("150 MB over FTP, 4 RETR/s, limits unknown", "ftp150", "", "{out}"),
     ("the same, refusing with 450 and 421", "ftp150_reject", LIMITS.format(10), "{out}"),
+    ("the same, limits unknown", "ftp150_reject", "", "{out}"),
     ("2,000 files of 1 MB from a listing", "dir2000", "", "{out}"),
-    ("5,003 Zarr objects", "zarr5k", LIMITS.format(64), "{out}/zarr"),
+    ("2,000 files of 1 MB, without sha256", "dir2000", "", "{out} --no-sha256"),
+    ("5,003 Zarr objects, host unknown", "zarr5k", "", "{out}/zarr"),
+    ("5,003 Zarr objects, 128 at a time, without sha256", "zarr5k", LIMITS.format(128), "{out}/zarr --no-sha256"),
     ("one connection at a tenth of the speed", "speeds_oneslow", "", "{out}"),
     ("speeds lognormal", "speeds_lognormal", "", "{out}"),
     ("speeds that jump", "speeds_jumpy", "", "{out}"),
@@ -43,6 +46,7 @@ def main():
     p.add_argument("--markdown", type=pathlib.Path)
     o = p.parse_args()
     harvest, work = o.harvest.resolve(), o.work.resolve()
+    os.environ["HARVEST_CACHE"] = "none"  # nothing that an earlier run learnt
     if not (work / "bin" / "tundelay").exists():
         subprocess.run(["bash", str(o.folder / "setup.sh")], check=True, env=os.environ | {"BENCH_DIR": str(work)})
     rows = []
@@ -77,7 +81,8 @@ def main():
         head = ["what", "harvest", "CPU s", "RSS MB", "requests", "best peer", "ours / peer", "floor", "ours / floor", "right"]
         table = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)] + ["| " + " | ".join(r) + " |" for r in rows]
         cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-        text = (f"## Transfer\n\n{datetime.date.today()}, {cpu}, {os.cpu_count()} cores, {platform.freedesktop_os_release()['PRETTY_NAME']}; "
+        sha = "with" if " sha_ni" in open("/proc/cpuinfo").read() else "without"
+        text = (f"## Transfer\n\n{datetime.date.today()}, {cpu}, {os.cpu_count()} cores {sha} SHA instructions, {platform.freedesktop_os_release()['PRETTY_NAME']}; "
                 f"{o.rounds} runs in turn, medians.\n`make bench-transfer`; the floor is a bare client or arithmetic, as the bench prints it.\n\n"
                 + "\n".join(table) + "\n")
         if probes:
