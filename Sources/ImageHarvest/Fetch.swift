@@ -52,7 +52,10 @@ public struct FetchOptions: Sendable {
     }
 
     /// Whether all there is is wanted, whatever it is.
-    var asksForAll: Bool { level == nil && !isPart && maximumBytes == nil && !isDryRun }
+    var asksForAll: Bool { takesUnread && !isDryRun }
+
+    /// Whether a file is taken that no format reads.
+    var takesUnread: Bool { level == nil && !isPart && maximumBytes == nil }
 
     /// Whether a box is asked for.
     var isPart: Bool { box != nil || around != nil }
@@ -189,7 +192,7 @@ extension Context {
                 contents, source, isFolder: formats.contains { $0.name == contents.format && $0 is any FolderFormat },
                 options)
         } catch let error as HarvestError where error.kind == .unsupported {
-            guard options.asksForAll, !Self.folderExtensions.contains(source.fileExtension) else { throw error }
+            guard options.takesUnread, !Self.folderExtensions.contains(source.fileExtension) else { throw error }
             return try FetchPlan(wholeFile: source)
         }
     }

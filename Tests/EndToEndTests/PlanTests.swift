@@ -81,6 +81,15 @@ import Testing
         }
     }
 
+    @Test func `a file that no format reads is planned too, and sizes that no listing says are unknown`() throws {
+        let served = try Served()
+        try FileManager.default.copyItem(atPath: "\(served.place)/slice 1.dm3", toPath: "\(served.place)/x.bin")
+        let plan = try Command.run(["fetch", served.url + "x.bin", "--dry-run", "--format", "metalink", "-q"])
+        #expect(plan.status == 0 && plan.output.contains("<url>\(served.url)x.bin</url>"), "\(plan.errors)")
+        let folder = try Command.run(["fetch", served.url, "--dry-run", "-q"])
+        #expect(folder.status == 0 && folder.output.contains("an unknown number of bytes"), "\(folder.output)")
+    }
+
     @Test func `files are held against the checksums that lie beside them`() throws {
         let served = try Served(), into = try Folder()
         try served.sums(try served.shell("md5sum *.dm3"))

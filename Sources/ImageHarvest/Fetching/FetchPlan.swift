@@ -28,7 +28,8 @@ struct FetchPlan {
     /// All files that a listing names.
     init(tree objects: [CopiedObject], refused: [String], rounded: Int, of source: Address) throws {
         let sizes = objects.map(\.bytes)
-        let sum = Self.sum(sizes.compactMap(\.self)).map { $0 + rounded }
+        let isUnknown = rounded == 0 && !sizes.contains { $0 != nil }
+        let sum = isUnknown ? nil : Self.sum(sizes.compactMap(\.self)).map { $0 + rounded }
         self.init(
             .tree(objects, refused: refused, name: try Self.fileName(source)),
             objects.count == 1 ? "one file of the folder" : "the folder's \(objects.count) files",
