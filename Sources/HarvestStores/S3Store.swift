@@ -45,10 +45,7 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
 
     public func webAddress(of key: String) throws -> String { try url(of: key).text }
 
-    public var limits: TransportOptions.HostLimits {
-        let usual = TransportOptions.HostLimits(connections: 16)
-        return (try? WebAddress(root(withBucket: "/"))).map { reader.client.limits(at: $0.origin) } ?? usual
-    }
+    public var limits: TransportOptions.HostLimits { reader.limits(below: root(withBucket: "/")) }
 
     public func stream(
         _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,

@@ -240,8 +240,8 @@ extension Context {
         let expected = try options.expected
         if let kept = try manifest.take(name, from: source.location) {
             if let expected {
-                let bytes = try Disk.read(path)
-                if let fault = bytes.withUnsafeBytes({ expected.fault(of: $0, at: path) }) { throw fault }
+                let found = try await Workers.files.run { try Disk.hex(expected.algorithm, of: path) }
+                if let fault = expected.fault(found, at: path) { throw fault }
             }
             options.events(.file(kept))
             return kept

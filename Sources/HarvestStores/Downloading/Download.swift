@@ -16,7 +16,7 @@ public struct Download: Sendable {
     public var expected: OfferedDigest?
     /// The checksum to go by where nothing is expected and the server offers none.
     public var hint: OfferedDigest?
-    /// Told what happens meanwhile; in order, never at once.
+    /// Told what happens meanwhile, from any thread; must not block.
     public var events: @Sendable (TransferEvent) -> Void = { _ in }
 
     public init(connections: Int? = nil, segment: Int = 8 << 20) {

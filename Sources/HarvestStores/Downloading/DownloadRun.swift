@@ -87,7 +87,6 @@ final class DownloadRun: Sendable {
         let sums = try await lane?.finish(total)
         let expected = download.expected ?? facts?.digest ?? download.hint
         try download.check(sums, expected, at: url)
-        if let learned = state.withLock({ $0.planner?.learned }) { store.learned(learned) }
         let modified = facts?.modified.flatMap(HTTPDate.seconds)
         try await Workers.files.run { [part] in try part.publish(count: total, modified: modified) }
         progress(total, total)

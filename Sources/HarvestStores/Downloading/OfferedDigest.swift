@@ -1,9 +1,9 @@
-import HarvestCodecs
+public import HarvestCodecs
 public import HarvestCore
 
 /// A checksum of a whole object, offered by its server beside the bytes or said elsewhere.
 public struct OfferedDigest: Sendable, Hashable {
-    var algorithm: Digest.Algorithm
+    public let algorithm: Digest.Algorithm
     /// Lower-case hexadecimal.
     public let hex: String
     /// Where it was offered: `Repr-Digest`, `x-goog-hash`, `md5sum.txt`, …

@@ -172,6 +172,12 @@ final class ObjectReader: Sendable {
         }
     }
 
+    /// What is asked of the host of objects below `root`.
+    func limits(below root: String) -> TransportOptions.HostLimits {
+        let origin = (try? WebAddress(root))?.origin ?? WebAddress.Origin(scheme: "", host: "", port: 0)
+        return client.limits(at: origin)
+    }
+
     /// A page of a listing.
     func page(_ address: WebAddress) async throws -> Bytes {
         let limit = client.options.limits.pageBytes

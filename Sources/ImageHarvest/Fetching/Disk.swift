@@ -61,12 +61,14 @@ enum Disk {
 
     static func write(_ text: String, to path: String) throws { try write(Bytes(text.utf8), to: path) }
 
-    /// sha256 of a file, a mebibyte at a time.
-    static func sha256(_ path: String) throws -> String {
+    static func sha256(_ path: String) throws -> String { try hex(.sha256, of: path) }
+
+    /// Checksum of a file, a mebibyte at a time; lower-case hexadecimal.
+    static func hex(_ algorithm: Digest.Algorithm, of path: String) throws -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw error("cannot read", path) }
         defer { close(descriptor) }
-        var digest = Digest(.sha256)
+        var digest = Digest(algorithm)
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         while true {
             let count = Glibc.read(descriptor, &buffer, buffer.count)

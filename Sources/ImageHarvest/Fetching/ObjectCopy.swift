@@ -142,8 +142,8 @@ struct ObjectCopy: Sendable {
         let part = target + ".part"
         let sha256 = hashes ? try Disk.sha256(part) : nil
         let source = try check(object) { digest in
-            if let sha256, digest.text.hasPrefix("sha256:") { return digest.fault(sha256, at: url) }
-            return try Disk.read(part).withUnsafeBytes { digest.fault(of: $0, at: url) }
+            let known = digest.algorithm == .sha256 ? sha256 : nil
+            return digest.fault(try known ?? Disk.hex(digest.algorithm, of: part), at: url)
         }
         try file.publish(isDurable: false)
         return FetchedFile(path: path, url: url, bytes: count, sha256: sha256, verifiedBy: source, state: .fetched)

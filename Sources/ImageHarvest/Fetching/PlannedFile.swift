@@ -1,3 +1,4 @@
+import HarvestCodecs
 import HarvestCore
 import HarvestStores
 
@@ -48,7 +49,7 @@ public enum PlanFormat: String, Sendable, CaseIterable {
                 var lines = ["  <file name=\"\(Self.escaped(file.path))\">"]
                 if let bytes = file.bytes { lines.append("    <size>\(bytes)</size>") }
                 if let sum = file.checksum.flatMap({ OfferedDigest($0, source: "") }) {
-                    let type = sum.text.hasPrefix("sha256:") ? "sha-256" : "md5"
+                    let type = sum.algorithm == .sha256 ? "sha-256" : "md5"
                     lines.append("    <hash type=\"\(type)\">\(sum.hex)</hash>")
                 }
                 lines.append("    <url>\(Self.escaped(file.url))</url>")
