@@ -53,12 +53,13 @@ final class FaultServer: Sendable {
     private let listener: Int32
     private let handler: @Sendable (Request, Int) -> Answer
     private let log = Mutex<[Request]>([])
+    private let isStopped = Mutex(false)
     private let counts = Mutex<(connections: Int, running: Int, most: Int)>((0, 0, 0))
 
     /// - Parameter handler: Answers a request; the number says how many came before it.
     init(_ handler: @escaping @Sendable (Request, Int) -> Answer) {
         self.handler = handler
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -75,7 +76,13 @@ final class FaultServer: Sendable {
     }
 
     /// Ends the listening thread. Connections end when their clients do.
-    func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
+    func stop() {
+        // Under the lock: once the accepting thread has seen it, the number may already be someone else's.
+        isStopped.withLock { isStopped in
+            if !isStopped { shutdown(listener, Int32(SHUT_RDWR)) }
+            isStopped = true
+        }
+    }
 
     var url: String { "http://127.0.0.1:\(port)" }
     /// Leads every host of this name and port 80 here.
@@ -134,7 +141,14 @@ final class FaultServer: Sendable {
     private func acceptAll() {
         while true {
             let client = accept(listener, nil, nil)
-            if client < 0 { break }
+            if isStopped.withLock({ $0 }) {
+                if client >= 0 { close(client) }
+                break
+            }
+            guard client >= 0 else {
+                usleep(1000)  // a signal, or no descriptor is left: others may still come
+                continue
+            }
             var on: Int32 = 1
             setsockopt(client, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
             let number = counts.withLock { counts in

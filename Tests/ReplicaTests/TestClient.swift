@@ -25,7 +25,7 @@ final class TestClient {
 
     /// - Parameter patience: Seconds to wait for any byte.
     init(port: UInt16, patience: Double = 20) {
-        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian

@@ -5,13 +5,17 @@ internal import Glibc
 struct Connection: ~Copyable {
     let socket: Int32
     private let tls: OpaquePointer?
+    private let closing: @Sendable () -> Void
 
     /// Linux's POLLRDHUP, which Glibc's headers hide without _GNU_SOURCE.
     private static let hangUp: Int16 = 0x2000
 
     /// Takes the socket over and shakes hands; `nil` if that fails.
-    init?(_ socket: Int32, _ context: TLSContext?) {
+    ///
+    /// - Parameter closing: Called while the number of the socket still is its own, just before it is closed.
+    init?(_ socket: Int32, _ context: TLSContext?, closing: @escaping @Sendable () -> Void) {
         self.socket = socket
+        self.closing = closing
         guard let context else {
             tls = nil
             return
@@ -27,6 +31,7 @@ struct Connection: ~Copyable {
             SSL_shutdown(tls)
             SSL_free(tls)
         }
+        closing()
         close(socket)
     }
 

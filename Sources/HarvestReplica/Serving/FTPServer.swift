@@ -22,14 +22,20 @@ final class FTPServer: Sendable {
     }
 
     func stop() {
-        isStopped.withLock { $0 = true }
-        shutdown(listener, Int32(SHUT_RDWR))
+        // Under the lock: once the accepting thread has seen it, the number may already be someone else's.
+        isStopped.withLock { isStopped in
+            if !isStopped { shutdown(listener, Int32(SHUT_RDWR)) }
+            isStopped = true
+        }
     }
 
     private func acceptAll() {
         while true {
             let socket = accept(listener, nil, nil)
-            if isStopped.withLock({ $0 }) { break }
+            if isStopped.withLock({ $0 }) {
+                if socket >= 0 { close(socket) }
+                break
+            }
             guard socket >= 0 else {
                 usleep(1000)
                 continue

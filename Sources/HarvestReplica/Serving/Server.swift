@@ -36,12 +36,13 @@ final class Server: Sendable {
 
     /// Ends all connections and stops listening.
     func stop() {
-        let sockets = open.withLock { sockets in
+        // All under the lock: a number that has been closed may already be someone else's.
+        open.withLock { sockets in
+            guard !sockets.isStopped else { return }
             sockets.isStopped = true
-            return sockets.live
+            shutdown(listener, Int32(SHUT_RDWR))
+            for socket in sockets.live { shutdown(socket, Int32(SHUT_RDWR)) }
         }
-        shutdown(listener, Int32(SHUT_RDWR))
-        for socket in sockets { shutdown(socket, Int32(SHUT_RDWR)) }
     }
 
     private func acceptAll() {
@@ -72,9 +73,8 @@ final class Server: Sendable {
         var limit = timeval(tv_sec: Self.idleSeconds, tv_usec: 0)
         setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        // Forgotten before it is closed, so that `stop` never meets a number that is already someone else's.
-        defer { _ = open.withLock { $0.live.remove(socket) } }
-        guard let connection = Connection(socket, tls) else { return }
+        let forget: @Sendable () -> Void = { [self] in _ = open.withLock { $0.live.remove(socket) } }
+        guard let connection = Connection(socket, tls, closing: forget) else { return }
         var exchange = Exchange(connection, number: number, site: site, plan: plan, log: log)
         exchange.run()
     }
