@@ -34,7 +34,9 @@ let package = Package(
         .target(name: "HarvestFormats", dependencies: ["HarvestCore", "HarvestMarkup", "HarvestCodecs"]),
         .target(
             name: "ImageHarvest",
-            dependencies: ["HarvestCore", "HarvestCodecs", "HarvestStores", "HarvestPortals", "HarvestFormats"]),
+            dependencies: [
+                "HarvestCore", "HarvestCodecs", "HarvestMarkup", "HarvestStores", "HarvestPortals", "HarvestFormats",
+            ]),
         .target(name: "HarvestTesting", dependencies: ["HarvestCore"]),
         .executableTarget(
             name: "HarvestCLI",
@@ -42,12 +44,13 @@ let package = Package(
         .executableTarget(name: "MainJob", dependencies: ["ImageHarvest"], path: "Examples"),
         .executableTarget(name: "HarvestReplica", dependencies: ["CZstd", "CZlib", "CTurboJPEG", "CSSL"]),
 
+        .target(name: "FaultServing", path: "Tests/FaultServing"),
         .testTarget(name: "HarvestCoreTests", dependencies: ["HarvestCore", "HarvestTesting"]),
         .testTarget(name: "HarvestCodecsTests", dependencies: ["HarvestCodecs", "HarvestCore"]),
         .testTarget(name: "HarvestMarkupTests", dependencies: ["HarvestMarkup", "HarvestCore"]),
         .testTarget(
             name: "HarvestStoresTests",
-            dependencies: ["HarvestStores", "HarvestTesting", "HarvestCore", "HarvestCodecs"]),
+            dependencies: ["HarvestStores", "HarvestTesting", "HarvestCore", "HarvestCodecs", "FaultServing"]),
         .testTarget(name: "HarvestPortalsTests", dependencies: ["HarvestPortals", "HarvestTesting", "HarvestCore"]),
         .testTarget(
             name: "HarvestFormatsTests",
@@ -55,7 +58,9 @@ let package = Package(
             exclude: ["Fixtures"]),
         .testTarget(
             name: "ImageHarvestTests",
-            dependencies: ["ImageHarvest", "HarvestCore", "HarvestFormats", "HarvestStores"]),
+            dependencies: [
+                "ImageHarvest", "HarvestCore", "HarvestFormats", "HarvestStores", "HarvestTesting", "FaultServing",
+            ]),
         .testTarget(name: "ReplicaTests", dependencies: ["HarvestReplica"]),
         .testTarget(name: "EndToEndTests", dependencies: ["ImageHarvest", "HarvestTesting"]),
     ],

@@ -18,6 +18,8 @@ struct FetchCommand: AsyncParsableCommand {
               harvest fetch s3://bucket/em.zarr --into data --dry-run
               harvest fetch ftp://ftp.ebi.ac.uk/empiar/world_availability/11759/data/ --include '*.dm3'
               harvest fetch s3://bucket/em.zarr --level 1 --box 0:64,512:1024,512:1024 --into data
+              harvest fetch https://host/v.tif --mirror ftp://other/v.tif --checksum sha256:HEX
+              harvest fetch volume.meta4 --into data
               harvest fetch s3://bucket/em.zarr --dry-run --format aria2 > plan.txt && aria2c -i plan.txt
               harvest fetch https://tinyurl.com/hemibrain-ng --size 64,512,512 --into data
             """)
@@ -38,10 +40,20 @@ struct FetchCommand: AsyncParsableCommand {
     var include: [String] = []
     @Option(help: ArgumentHelp("Of a folder: no files that fit; may be repeated.", valueName: "*.xml"))
     var exclude: [String] = []
+    @Option(help: "Of a folder: no smaller files.") var minSize: ByteCount?
+    @Option(help: "Of a folder: no larger files.") var maxSize: ByteCount?
+    @Option(help: ArgumentHelp("Of a folder: every k-th file, in the order of their numbers.", valueName: "k"))
+    var every = 1
     @Option(help: "Refuse to fetch more than this, before anything starts.") var maxBytes: ByteCount?
     @Flag(help: "Compute no sha256; a checksum that its server offers is then not looked at either.")
     var noSha256 = false
-    @Option(help: ArgumentHelp("What a single file must have.", valueName: "sha256:HEX|md5:HEX")) var checksum: String?
+    @Option(help: ArgumentHelp("What a single file must have.", valueName: "sha256:HEX|md5:HEX|…")) var checksum:
+        String?
+    @Option(
+        help: ArgumentHelp(
+            "Another place of a single file, may be repeated: with a --checksum both are used at once.",
+            valueName: "url"))
+    var mirror: [String] = []
     @Flag(help: "Say what would be fetched, and fetch nothing.") var dryRun = false
     @Option(
         help: ArgumentHelp("With --dry-run: the plan for another tool.", valueName: "urls|aria2|metalink"),
@@ -52,6 +64,7 @@ struct FetchCommand: AsyncParsableCommand {
     var format: PlanFormat?
 
     func validate() throws {
+        if every < 1 { throw ValidationError("--every counts from 1, which is all") }
         if let level, level < 0 { throw ValidationError("--level counts from 0") }
         if box != nil, size != nil { throw ValidationError("--box and --size exclude each other") }
         if centre != nil, size == nil { throw ValidationError("--centre is the middle of a box: name its --size") }
@@ -69,7 +82,9 @@ struct FetchCommand: AsyncParsableCommand {
         (options.link, options.allLinks, options.level, options.box) = (link, allLinks, level, box)
         (options.maximumBytes, options.isDryRun) = (maxBytes?.value, dryRun)
         (options.hashes, options.checksum) = (!noSha256, checksum)
-        (options.include, options.exclude) = (include, exclude)
+        (options.include, options.exclude, options.every) = (include, exclude, every)
+        options.mirrors = mirror
+        (options.leastFileBytes, options.mostFileBytes) = (minSize?.value, maxSize?.value)
         options.around = size.map { size in
             Surroundings(size: size.values.map { Int($0) }, centre: centre.map { .voxel($0.values) } ?? .shown)
         }

@@ -5,8 +5,8 @@ struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Are the files that fetch brought still what they were?",
         discussion: """
-            Computes the sha256 of every file that a manifest.jsonl in the folder or below it names. --repair brings bad \
-            ones again from where they came. Ends with 1 where a file is not as it was brought.
+            Computes the sha256 of every file that a manifest.jsonl in the folder or below it names. --repair brings what \
+            is damaged again from where it came, piece by piece. Ends with 1 where a file is not as it was brought.
 
             EXAMPLES
               harvest verify data
@@ -36,7 +36,9 @@ struct VerifyCommand: AsyncParsableCommand {
                 + (count == 0
                     ? "all as they were brought" : "\(count) not as \(count == 1 ? "it was" : "they were") brought"))
         for bad in found.bad {
-            Terminal.print("  \(bad.path.displayed()): \(bad.reason)\(bad.isRepaired ? "; brought again" : "")")
+            Terminal.print(
+                "  \(bad.path.displayed()): \(bad.reason)\(bad.isRepaired ? "; repaired, \(Size.text(bad.fetched)) brought" : "")"
+            )
         }
     }
 }

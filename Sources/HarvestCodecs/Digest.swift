@@ -11,24 +11,58 @@ public struct Digest: ~Copyable, @unchecked Sendable {
     public enum Algorithm: String, Sendable {
         /// FIPS 180-4.
         case sha256
+        /// FIPS 180-4. Not safe against forgers; Metalinks use it.
+        case sha1
         /// RFC 1321. Not safe against forgers; portals and S3 ETags use it.
         case md5
+        /// RFC 3720 §12.1. Finds damage, no forgers; Google's buckets use it.
+        case crc32c
+
+        /// Hexadecimal digits of a checksum.
+        public var digits: Int {
+            switch self {
+            case .sha256: 64
+            case .sha1: 40
+            case .md5: 32
+            case .crc32c: 8
+            }
+        }
+
+        fileprivate var function: OpaquePointer? {
+            switch self {
+            case .sha256: EVP_sha256()
+            case .sha1: EVP_sha1()
+            case .md5: EVP_md5()
+            case .crc32c: nil
+            }
+        }
     }
 
-    private let context: OpaquePointer
+    /// OpenSSL's; `nil` where ``crc`` is all there is to it.
+    private let context: OpaquePointer?
+    private var crc: UInt32 = 0
 
     public init(_ algorithm: Algorithm) {
+        guard algorithm != .crc32c else {
+            context = nil
+            return
+        }
         guard let context = EVP_MD_CTX_new() else { fatalError("no memory for a checksum") }
         self.context = context
-        let isReady = EVP_DigestInit_ex(context, algorithm == .sha256 ? EVP_sha256() : EVP_md5(), nil)
+        let isReady = EVP_DigestInit_ex(context, algorithm.function, nil)
         precondition(isReady == 1, "OpenSSL has no \(algorithm.rawValue)")
     }
 
-    deinit { EVP_MD_CTX_free(context) }
+    deinit { if let context { EVP_MD_CTX_free(context) } }
 
     /// Takes in the next bytes.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        if !bytes.isEmpty { _ = EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) }
+        if bytes.isEmpty { return }
+        if let context {
+            _ = EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+        } else {
+            crc = CRC32C.update(crc, bytes)
+        }
     }
 
     /// Takes in the next bytes.
@@ -36,6 +70,10 @@ public struct Digest: ~Copyable, @unchecked Sendable {
 
     /// The checksum of all bytes so far, lower-case hexadecimal; more bytes may follow.
     public var hex: String {
+        guard let context else {
+            let text = String(crc, radix: 16)
+            return String(repeating: "0", count: 8 - text.utf8.count) + text
+        }
         guard let copy = EVP_MD_CTX_new() else { fatalError("no memory for a checksum") }
         defer { EVP_MD_CTX_free(copy) }
         var length: UInt32 = 0

@@ -123,6 +123,8 @@ public struct CopiedObject: Sendable {
     public var bytes: Int?
     /// `sha256:…` or `md5:…` where it is known, and where that was said.
     public var checksum: (text: String, source: String)?
+    /// What tells this version from another one, as a listing said it (see ``Listing/Entry/version``).
+    public var version: String?
 
     public init(
         key: String, source: ChunkLocation, isOptional: Bool = true, bytes: Int? = nil,

@@ -35,12 +35,20 @@ public struct Listing: Sendable, Hashable {
         public var roundedBytes: Int?
         /// A checksum as the listing gives it: `md5:…`, `etag:…`.
         public var checksum: String?
+        /// When it was last changed, in the listing's own words: only good for being the same or not.
+        public var modified: String?
 
-        public init(name: String, bytes: Int? = nil, roundedBytes: Int? = nil, checksum: String? = nil) {
+        /// What tells this version of the object from another one; `nil` where the listing says nothing of that.
+        public var version: String? { checksum ?? modified.map { "modified:\($0)" } }
+
+        public init(
+            name: String, bytes: Int? = nil, roundedBytes: Int? = nil, checksum: String? = nil, modified: String? = nil
+        ) {
             self.name = name
             self.bytes = bytes
             self.roundedBytes = roundedBytes
             self.checksum = checksum
+            self.modified = modified
         }
     }
 

@@ -160,7 +160,7 @@ public struct FTPStore: RangeStreamingStore {
             let answer = FTPAnswer(outcome)
             if outcome.failure != nil, command == "MLSD", answer.isUnknownCommand { continue }
             guard outcome.failure == nil else { throw answer.error(at: folder.text.displayed(limit: 500)) }
-            return command == "MLSD" ? FTPListing.machine(outcome.body.text) : FTPListing.unix(outcome.body.text)
+            return command == "MLSD" ? FTPListing.machine(outcome.body.text) : FTPListing.lines(outcome.body.text)
         }
         throw HarvestError.unsupported("the FTP server lists nothing", at: folder.text)
     }
@@ -209,35 +209,49 @@ enum FTPListing {
             }
             add(
                 String(line[line.index(after: space)...]), facts["type"]?.lowercased(), facts["size"].flatMap(Int.init),
-                &listing)
+                facts["modify"], &listing)
         }
         return listing
     }
 
-    /// `-rw-r--r-- 1 ftp ftp 1024 Nov 02 2023 name`, as most servers answer LIST.
-    static func unix(_ text: String) -> Listing {
+    /// `-rw-r--r-- 1 ftp ftp 1024 Nov 02 2023 name`, as most servers answer LIST, or `01-15-24  03:04PM 1024 name`, as IIS does.
+    static func lines(_ text: String) -> Listing {
         var listing = Listing()
         for line in text.split(whereSeparator: \.isNewline) {
+            if let match = line.firstMatch(
+                of: /^(\d\d-\d\d-(?:\d\d){1,2}\s+\d\d:\d\d(?:[AP]M)?)\s+(<DIR>|\d{1,18})\s+(\S.*)$/)
+            {
+                let isFolder = match.output.2 == "<DIR>"
+                add(
+                    String(match.output.3), isFolder ? "dir" : "file", Int(match.output.2), String(match.output.1),
+                    &listing)
+                continue
+            }
             guard
                 let match = line.firstMatch(
-                    of: /^([\-dl])\S{9}\S*\s+\d+\s+\S+\s+\S+\s+(\d{1,18})\s+\S+\s+\S+\s+\S+ (.+)$/)
+                    of: /^([\-dl])\S{9}\S*\s+\d+\s+\S+\s+\S+\s+(\d{1,18})\s+(\S+\s+\S+\s+\S+) (.+)$/)
             else {
                 continue
             }
             let kind = match.output.1 == "d" ? "dir" : match.output.1 == "-" ? "file" : "link"
-            add(String(match.output.3), kind, Int(match.output.2), &listing)
+            // A date without a year is another text half a year later: then the file is asked for again.
+            add(String(match.output.4), kind, Int(match.output.2), String(match.output.3), &listing)
         }
         return listing
     }
 
-    private static func add(_ name: String, _ kind: String?, _ size: Int?, _ listing: inout Listing) {
+    private static func add(
+        _ name: String, _ kind: String?, _ size: Int?, _ modified: String?, _ listing: inout Listing
+    ) {
         guard (try? Key.components(of: name))?.count == 1 else {
             if kind == "dir" || kind == "file", name != ".", name != ".." { listing.refused.append(name) }
             return
         }
         switch kind {
         case "dir": listing.folders.append(name)
-        case "file": listing.objects.append(Listing.Entry(name: name, bytes: size.flatMap { $0 >= 0 ? $0 : nil }))
+        case "file":
+            listing.objects.append(
+                Listing.Entry(name: name, bytes: size.flatMap { $0 >= 0 ? $0 : nil }, modified: modified))
         default: return  // the folder itself, its parent, links
         }
     }

@@ -86,7 +86,8 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
             guard let key = item["name"]?.string, let name = ObjectKey.relative(key, to: folder) else { return nil }
             let md5 = item["md5Hash"]?.string.flatMap(OfferedDigest.hexadecimal).map { "md5:\($0)" }
             return Listing.Entry(
-                name: name, bytes: item["size"]?.string.flatMap { Int($0) } ?? item["size"]?.int, checksum: md5)
+                name: name, bytes: item["size"]?.string.flatMap { Int($0) } ?? item["size"]?.int, checksum: md5,
+                modified: item["updated"]?.string)
         }
         let folders = (json["prefixes"]?.strings ?? []).compactMap { key in
             key.hasSuffix("/") ? ObjectKey.relative(String(key.dropLast()), to: folder) : nil

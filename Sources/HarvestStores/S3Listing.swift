@@ -29,7 +29,7 @@ struct S3Listing {
                 listing.objects.append(
                     Listing.Entry(
                         name: rest, bytes: child.child("Size").flatMap { Int($0.text) },
-                        checksum: tag.map { "etag:\($0)" }))
+                        checksum: tag.map { "etag:\($0)" }, modified: child.child("LastModified")?.text))
             } else if child.name == "CommonPrefixes", let key = name(child.child("Prefix")), key.hasSuffix("/"),
                 let rest = ObjectKey.relative(String(key.dropLast()), to: folder)
             {

@@ -28,12 +28,19 @@ public struct FetchOptions: Sendable {
     public var include: [String] = []
     /// And none that fits one of these.
     public var exclude: [String] = []
+    /// And none that its listing says to be shorter or longer, in bytes.
+    public var leastFileBytes: Int?
+    public var mostFileBytes: Int?
+    /// Of those files, in natural order, every so many-th: 1 is all.
+    public var every = 1
     /// Whether the sha256 of each file is computed while it comes.
     public var hashes = true
     /// Say what would be done, and do nothing.
     public var isDryRun = false
     /// The checksum that a single file must have, `sha256:…` or `md5:…`.
     public var checksum: String?
+    /// Other places where a single file lies.
+    public var mirrors: [String] = []
     /// Told what happens, beside the progress.
     public var events: @Sendable (FetchEvent) -> Void = { _ in }
 
@@ -45,7 +52,8 @@ public struct FetchOptions: Sendable {
             guard let checksum else { return nil }
             guard let expected = OfferedDigest(checksum, source: "you") else {
                 throw HarvestError.invalid(
-                    "\"\(checksum.displayed(limit: 100))\" is no checksum", next: "write sha256:HEX or md5:HEX")
+                    "\"\(checksum.displayed(limit: 100))\" is no checksum",
+                    next: "write sha256:HEX, sha1:HEX, md5:HEX or crc32c:HEX")
             }
             return expected
         }
@@ -70,6 +78,9 @@ extension Context {
     public func fetch(
         _ address: String, _ options: FetchOptions, progress: @escaping @Sendable (Tally) -> Void = { _ in }
     ) async throws -> [Outcome] {
+        if Metalink.extensions.contains(Address(address).fileExtension) {
+            return [try await fetchMetalink(address, options, progress)]
+        }
         // A folder of files is listed once, not read as a page first.
         if portal(publishing: address).map({ $0 is WebPage }) ?? true,
             let outcome = try await fetchTree(address, options, progress)
@@ -108,9 +119,9 @@ extension Context {
         var outcome = Outcome(address: address, folder: options.folder, plan: plan.sentence)
         (outcome.isDryRun, outcome.size) = (options.isDryRun, plan.size)
         options.events(.plan(plan.sentence, plan.size))
-        if try options.expected != nil {
+        if try options.expected != nil || !options.mirrors.isEmpty {
             guard case .file = plan.kind else {
-                throw HarvestError.invalid("--checksum is of one file, and this is none", at: address)
+                throw HarvestError.invalid("--checksum and --mirror are of one file, and this is none", at: address)
             }
         }
         switch plan.kind {
@@ -129,7 +140,7 @@ extension Context {
             break
         case .file(let name):
             try Disk.makeFolder(options.folder)
-            let file = try await fetchFile(store, name, source, link, options, progress)
+            let file = try await fetchFile(store, name, source, link, options, meter, progress)
             outcome.files = [file]
             outcome.plan = "whole file, \(file.bytes) bytes"
         case .part(let part, let contents, let name):
@@ -232,19 +243,24 @@ extension Context {
     }
 
     private func fetchFile(
-        _ store: any Store, _ name: String, _ source: Address, _ link: Link, _ options: FetchOptions,
+        _ store: any Store, _ name: String, _ source: Address, _ link: Link, _ options: FetchOptions, _ meter: Meter,
         _ progress: @escaping @Sendable (Tally) -> Void
     ) async throws -> FetchedFile {
         let manifest = try Manifest(folder: options.folder)
         let path = "\(options.folder)/\(name)"
         let expected = try options.expected
         if let kept = try manifest.take(name, from: source.location) {
-            if let expected {
-                let found = try await Workers.files.run { try Disk.hex(expected.algorithm, of: path) }
-                if let fault = expected.fault(found, at: path) { throw fault }
+            if let news = await Self.news(of: kept, at: store) {
+                options.events(.transfer(.changed(news), file: name))
+                try manifest.begin(name, from: source.location)
+            } else {
+                if let expected {
+                    let found = try await Workers.files.run { try Disk.hex(expected.algorithm, of: path) }
+                    if let fault = expected.fault(found, at: path) { throw fault }
+                }
+                options.events(.file(kept))
+                return kept
             }
-            options.events(.file(kept))
-            return kept
         }
         var download = Download()
         download.hashes = options.hashes
@@ -254,15 +270,35 @@ extension Context {
             download.expected = OfferedDigest(text, source: "the page")
         }
         download.events = { options.events(.transfer($0, file: name)) }
-        let brought = try await download.fetch("", of: store, to: path) { done, total in
+        var places = store
+        if !options.mirrors.isEmpty {
+            places = try mirrors(
+                [source.location] + options.mirrors, isPooled: download.expected != nil, meter)
+        }
+        let brought = try await download.fetch("", of: places, to: path) { done, total in
             progress(Tally(subject: name, done: done, total: total))
         }
-        let file = FetchedFile(
+        var file = FetchedFile(
             path: name, url: source.location, bytes: brought.bytes, sha256: brought.sha256,
             verifiedBy: brought.verifiedBy, state: .fetched)
+        (file.version, file.pieces) = (brought.version, brought.pieces)
         try manifest.add(file)
         options.events(.file(file))
         return file
+    }
+
+    /// What shows that a file's source holds another version than the one that is here; `nil` for nothing. A source that
+    /// does not answer now leaves the file as it is.
+    ///
+    /// - Complexity: One request, in one try.
+    static func news(of file: FetchedFile, at store: any Store) async -> String? {
+        guard let facts = await (store as? any RangeStreamingStore)?.facts(of: "") else { return nil }
+        if let total = facts.total, total != file.bytes {
+            return "the source has \(total) bytes by now; the file here has \(file.bytes)"
+        }
+        guard let version = facts.version, let known = file.version, version != known else { return nil }
+        return
+            "the source holds another version by now: \(version.displayed(limit: 100)), here is \(known.displayed(limit: 100))"
     }
 
     /// Brings all files of a folder, where the address is one.
@@ -295,16 +331,18 @@ extension Context {
 
     /// Copies objects, byte for byte.
     @discardableResult
-    private func fetchObjects(
+    func fetchObjects(
         _ objects: [CopiedObject], _ store: any Store, _ source: Address, _ options: FetchOptions, _ what: String,
-        _ progress: @escaping @Sendable (Tally) -> Void, _ outcome: inout Outcome
+        mirrored: [String: MirroredFile] = [:], _ progress: @escaping @Sendable (Tally) -> Void,
+        _ outcome: inout Outcome
     ) async throws -> (Manifest, base: String) {
         let manifest = try Manifest(folder: outcome.folder)
         let base = source.location.last == "/" ? String(source.location.dropLast()) : source.location
         if let crop = outcome.crop { try manifest.add(crop, of: base) }
-        let copy = ObjectCopy(
+        var copy = ObjectCopy(
             store: store, base: base, folder: outcome.folder, manifest: manifest, hashes: options.hashes,
             events: options.events)
+        copy.mirrored = mirrored
         let name = source.name
         let sizes = objects.compactMap(\.bytes)
         let total = sizes.count == objects.count ? sizes.reduce(0) { $0.addingReportingOverflow($1).partialValue } : nil

@@ -10,7 +10,9 @@ public struct Verification: Sendable {
         public var path: String
         public var reason: String
         /// Whether it was brought again and is right now.
-        public var isRepaired: Bool
+        public var isRepaired = false
+        /// Bytes that the repair brought.
+        public var fetched = 0
     }
 
     public var folder: String
@@ -27,7 +29,10 @@ public struct Verification: Sendable {
             "bytes": .int(bytes),
             "bad": .array(
                 bad.map {
-                    ["path": .string($0.path), "reason": .string($0.reason), "repaired": .bool($0.isRepaired)]
+                    [
+                        "path": .string($0.path), "reason": .string($0.reason), "repaired": .bool($0.isRepaired),
+                        "fetched": .int($0.fetched),
+                    ]
                 }),
         ]
     }
@@ -36,7 +41,8 @@ public struct Verification: Sendable {
 extension Context {
     /// Computes the sha256 of every file that a manifest in `folder` or below it names, and holds it against the manifest.
     ///
-    /// - Parameter repairs: Whether bad files are brought again from where they came.
+    /// - Parameter repairs: Whether bad files are brought again from where they came: only the pieces that are damaged,
+    ///   where the manifest knows the pieces. A source that holds another version by now leaves the file as it is.
     /// - Throws: ``HarvestError`` `.notFound` where no manifest is there.
     /// - Complexity: Reads every byte once.
     public func verify(
@@ -58,16 +64,44 @@ extension Context {
                 found.bytes += file.bytes
                 progress(Tally(subject: file.path, done: found.bytes, total: nil))
                 guard let reason = try await Self.fault(path, file.bytes, expected) else { continue }
-                var bad = Verification.Bad(path: Self.below(folder, path), reason: reason, isRepaired: false)
+                var bad = Verification.Bad(path: Self.below(folder, path), reason: reason)
                 if repairs, file.url.firstIndex(of: "#") == nil, file.state != .written {
-                    _ = try await Download().fetch("", of: try stores.open(Address(file.url)), to: path)
-                    bad.isRepaired = try await Self.fault(path, file.bytes, expected) == nil
-                    if !bad.isRepaired { bad.reason = "the source holds another file by now" }
+                    try await repair(file, expected, path, &bad)
                 }
                 found.bad.append(bad)
             }
         }
         return found
+    }
+
+    /// Makes a file what it was.
+    private func repair(
+        _ file: FetchedFile, _ sha256: String, _ path: String, _ bad: inout Verification.Bad
+    ) async throws {
+        let store = try stores.open(Address(file.url))
+        var download = Download()
+        download.expected = OfferedDigest("sha256:\(sha256)", source: "the manifest")
+        if let news = await Self.news(of: file, at: store) {
+            bad.reason += "; \(news)"
+            return
+        }
+        do {
+            if let remote = store as? any RangeStreamingStore, let pieces = file.pieces, Disk.size(path) != nil,
+                let facts = await remote.facts(of: "")
+            {
+                let here = try await Workers.files.run { try Disk.pieces(of: path, total: file.bytes) }
+                let good = pieces.agreement(with: here, total: file.bytes)
+                let mended = try? await download.mend(path, keeping: good, as: facts, "", of: remote)
+                bad.fetched += mended?.fetched ?? 0
+                bad.isRepaired = mended != nil
+            }
+            if !bad.isRepaired {
+                bad.fetched += try await download.fetch("", of: store, to: path).fetched
+                bad.isRepaired = true
+            }
+        } catch let error as HarvestError where error.underlying is OfferedDigest.Mismatch {
+            bad.reason += "; the source holds another file by now"
+        }
     }
 
     /// Why a file is not as it was brought.

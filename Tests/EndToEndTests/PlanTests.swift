@@ -81,6 +81,33 @@ import Testing
         }
     }
 
+    @Test func `a Metalink that a dry run wrote is fetched, byte for byte`() throws {
+        let served = try Served(), into = try Folder()
+        try served.sums(try served.shell("md5sum *.dm3"))
+        let plan = try Command.run(["fetch", served.url, "--dry-run", "--format", "metalink", "-q"])
+        try Data(plan.output.utf8).write(to: URL(fileURLWithPath: "\(into.path)/plan.meta4"))
+        for state in ["fetched", "kept"] {
+            let run = try Command.run(["fetch", "\(into.path)/plan.meta4", "--into", into.path, "--json", "-q"])
+            let files = run.json["files"] as? [[String: Any]] ?? []
+            #expect(run.status == 0 && files.count == 6, "\(run.errors)")
+            #expect(files.allSatisfy { $0["state"] as? String == state })
+            #expect(files.filter { $0["verified_by"] as? String == "the Metalink" }.count == 5)
+            for file in files {
+                let path = file["path"] as? String ?? ""
+                let name = path.split(separator: "/").last.map(String.init) ?? path
+                #expect(
+                    try Data(contentsOf: URL(fileURLWithPath: "\(into.path)/\(path)"))
+                        == Data(contentsOf: URL(fileURLWithPath: "\(served.place)/\(name)")))
+            }
+        }
+        // The server lost a file that the plan names.
+        try FileManager.default.removeItem(atPath: "\(served.place)/slice 1.dm3")
+        let other = try Folder()
+        let run = try Command.run(["fetch", "\(into.path)/plan.meta4", "--into", other.path, "--json", "-q"])
+        #expect(run.status != 0 && (run.json["failed"] as? [[String: Any]])?.count == 1)
+        #expect((run.json["files"] as? [[String: Any]])?.count == 5)
+    }
+
     @Test func `a file that no format reads is planned too, and sizes that no listing says are unknown`() throws {
         let served = try Served()
         try FileManager.default.copyItem(atPath: "\(served.place)/slice 1.dm3", toPath: "\(served.place)/x.bin")

@@ -1,3 +1,4 @@
+import FaultServing
 import HarvestCore
 @testable import HarvestStores
 import Testing

@@ -70,14 +70,33 @@ import Testing
 
     @Test func `nginx says bytes exactly`() throws {
         let listing = try listing(Self.nginx)
-        #expect(listing.folders == ["sub"] && listing.objects == [.init(name: "v.tif", bytes: 159_884_524)])
+        #expect(listing.folders == ["sub"] && listing.objects.map(\.name) == ["v.tif"])
+        #expect(listing.objects[0].bytes == 159_884_524 && listing.objects[0].modified != nil)
     }
 
     @Test func `lighttpd's and Python's pages`() throws {
-        #expect(try listing(Self.lighttpd).objects == [.init(name: "v.tif", roundedBytes: 159_802_982)])
+        let lighttpd = try listing(Self.lighttpd).objects
+        #expect(lighttpd.map(\.name) == ["v.tif"] && lighttpd.map(\.roundedBytes) == [159_802_982])
         let python = try listing(Self.python)
         #expect(python.folders == ["sub"] && python.objects.map(\.name) == ["v.tif", ".zarray"])
         #expect(python.objects.allSatisfy { $0.bytes == nil && $0.roundedBytes == nil })
+    }
+
+    @Test func `IIS says date and size before the link`() throws {
+        let listing = try listing(
+            """
+            <html><head><title>h.org - /data/set 1/</title></head><body><H1>h.org - /data/set 1/</H1><hr>
+            <pre><A HREF="/data/">[To Parent Directory]</A><br><br> 1/15/2024  3:04 PM        &lt;dir&gt; \
+            <A HREF="/data/set%201/sub/">sub</A><br> 1/15/2024  3:04 PM     30396032 \
+            <A HREF="/data/set%201/v%20w.tif">v w.tif</A><br> 1/16/2024  9:00 AM            0 \
+            <A HREF="/data/set%201/empty.txt">empty.txt</A><br></pre><hr></body></html>
+            """)
+        #expect(listing.folders == ["sub"])
+        #expect(
+            listing.objects == [
+                .init(name: "v w.tif", bytes: 30_396_032, modified: "1/15/2024 3:04 PM 30396032"),
+                .init(name: "empty.txt", bytes: 0, modified: "1/16/2024 9:00 AM 0"),
+            ])
     }
 
     @Test(arguments: [
@@ -145,12 +164,13 @@ import Testing
         #expect(listing.folders == ["sub"])
         #expect(
             listing.objects == [
-                .init(name: "slice 0.dm3", bytes: 30_396_032), .init(name: "odd"), .init(name: "unsized"),
+                .init(name: "slice 0.dm3", bytes: 30_396_032, modified: "20231102143000.123"), .init(name: "odd"),
+                .init(name: "unsized"),
             ])
     }
 
     @Test func `LIST`() {
-        let listing = FTPListing.unix(
+        let listing = FTPListing.lines(
             """
             total 12
             drwxr-xr-x    2 ftp      ftp          4096 Nov 02  2023 sub
@@ -161,7 +181,22 @@ import Testing
             """)
         #expect(listing.folders == ["sub"])
         #expect(
-            listing.objects == [.init(name: "slice 0  1.dm3", bytes: 30_396_032), .init(name: "empty", bytes: 0)])
+            listing.objects == [
+                .init(name: "slice 0  1.dm3", bytes: 30_396_032, modified: "Nov 02 14:30"),
+                .init(name: "empty", bytes: 0, modified: "Jan  5 10:00"),
+            ])
+    }
+
+    @Test func `LIST of Windows`() {
+        let listing = FTPListing.lines(
+            """
+            01-15-24  03:04PM       <DIR>          sub folder
+            11-02-2023  14:30             30396032 slice 0.dm3
+            01-15-24  03:04PM                    9 ..
+            """)
+        #expect(listing.folders == ["sub folder"] && listing.refused == [])
+        #expect(
+            listing.objects == [.init(name: "slice 0.dm3", bytes: 30_396_032, modified: "11-02-2023  14:30")])
     }
 
     @Test(arguments: ["ftp://h/a%0d%0aDELE%20x", "ftp://h/%00", "ftp://h/a\u{7F}b"])

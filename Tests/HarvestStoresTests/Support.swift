@@ -7,11 +7,18 @@ func quickOptions(connectTo: [String] = []) -> TransportOptions {
     var options = TransportOptions()
     options.connectTo = connectTo
     options.deadlines.connect = 2
-    options.deadlines.firstByte = 0.15
-    options.deadlines.idle = 0.15
+    options.deadlines.firstByte = 0.3
+    options.deadlines.idle = 0.3
     options.retry.base = 0.002
     options.retry.cap = 0.01
     return options
+}
+
+/// A client for many MB: on a busy machine late is not gone.
+func calmClient() throws -> HTTPClient {
+    var options = quickOptions()
+    (options.deadlines.firstByte, options.deadlines.idle) = (20, 20)
+    return try HTTPClient(options: options)
 }
 
 func quickClient(connectTo: [String] = []) throws -> HTTPClient {

@@ -26,6 +26,17 @@ import Testing
         #expect(try await tree(all)?.size.bytes == 40)
     }
 
+    @Test func `every k-th file in the order of numbers, and only of some sizes`() async throws {
+        let slices = (0..<12).map { "s\($0).tif" }
+        #expect(names(try await tree(slices) { $0.every = 5 }).taken == ["s0.tif", "s10.tif", "s5.tif"])
+        #expect(
+            names(try await tree(slices + ["a.xml"]) { ($0.every, $0.include) = (6, ["*.tif"]) }).taken == [
+                "s0.tif", "s6.tif",
+            ])
+        #expect(names(try await tree(slices) { $0.mostFileBytes = 10 }).taken.count == 12)
+        await #expect(throws: HarvestError.self) { try await tree(slices) { $0.leastFileBytes = 11 } }
+    }
+
     @Test func `names that we keep beside files are refused one by one`() async throws {
         let plan = try await tree(["a.tif", "a.tif.part", "a.tif.part.j", "manifest.jsonl", "sub/manifest.jsonl"])
         #expect(names(plan).taken == ["a.tif", "sub/manifest.jsonl"])

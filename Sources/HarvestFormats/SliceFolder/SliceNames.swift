@@ -26,7 +26,7 @@ struct SliceNames {
         let largest = groups.max { ($0.value.count, $1.key) < ($1.value.count, $0.key) }
         guard let largest, largest.value.count >= 2, largest.value.count <= Self.most else { return nil }
         fileExtension = largest.key
-        slices = largest.value.map { ($0, Self.key($0.name)) }.sorted { $0.1 < $1.1 }.map(\.0)
+        slices = largest.value.map { ($0, NaturalOrder($0.name)) }.sorted { $0.1 < $1.1 }.map(\.0)
         let others = listing.objects.count - slices.count
         if others + listing.folders.count > 0 {
             findings.append(
@@ -37,42 +37,9 @@ struct SliceNames {
         findGaps()
     }
 
-    /// Names in natural order: runs of digits count as numbers.
-    private struct NaturalKey: Comparable {
-        var parts: [(text: String, number: String)]
-
-        static func == (a: NaturalKey, b: NaturalKey) -> Bool { !(a < b) && !(b < a) }
-
-        static func < (a: NaturalKey, b: NaturalKey) -> Bool {
-            for (x, y) in zip(a.parts, b.parts) {
-                if x.text != y.text { return x.text < y.text }
-                if x.number.count != y.number.count { return x.number.count < y.number.count }
-                if x.number != y.number { return x.number < y.number }
-            }
-            return a.parts.count < b.parts.count
-        }
-    }
-
-    private static func key(_ name: String) -> NaturalKey {
-        var parts: [(text: String, number: String)] = [("", "")]
-        for character in name {
-            if character.isASCII, character.isNumber {
-                parts[parts.count - 1].number.append(character)
-            } else {
-                if !parts[parts.count - 1].number.isEmpty { parts.append(("", "")) }
-                parts[parts.count - 1].text.append(character)
-            }
-        }
-        return NaturalKey(
-            parts: parts.map { part in
-                let digits = part.number.drop { $0 == "0" }
-                return (part.text, digits.isEmpty && !part.number.isEmpty ? "0" : String(digits))
-            })
-    }
-
     /// Where exactly one number of the names changes from slice to slice, one that is left out is a missing slice.
     private mutating func findGaps() {
-        let keys = slices.map { Self.key($0.name).parts }
+        let keys = slices.map { NaturalOrder($0.name).parts }
         guard let first = keys.first, keys.allSatisfy({ $0.count == first.count }) else { return }
         let varying = first.indices.filter { index in keys.contains { $0[index].number != first[index].number } }
         guard varying.count == 1, let index = varying.first else { return }

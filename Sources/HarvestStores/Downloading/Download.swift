@@ -16,6 +16,8 @@ public struct Download: Sendable {
     public var expected: OfferedDigest?
     /// The checksum to go by where nothing is expected and the server offers none.
     public var hint: OfferedDigest?
+    /// Checksums of the object's pieces: of a file that is found to be wrong only the wrong ones are brought again.
+    public var pieces: OfferedPieces?
     /// Told what happens meanwhile, from any thread; must not block.
     public var events: @Sendable (TransferEvent) -> Void = { _ in }
 
@@ -33,6 +35,10 @@ public struct Download: Sendable {
         public var verifiedBy: String?
         /// Bytes that this run brought, those that came twice included.
         public var fetched: Int
+        /// What tells the version that came from another one (see ``ObjectFacts/version``); `nil` where nothing does.
+        public var version: String?
+        /// By which damage is found later; `nil` without checksums.
+        public var pieces: PieceSums?
     }
 
     /// Fetches the object `key` of `store` to `path`.
@@ -51,7 +57,7 @@ public struct Download: Sendable {
         if let store = store as? any RangeStreamingStore {
             let journal = try Journal(path + ".part.j")
             defer { journal.release() }
-            for attempt in 0..<2 {
+            for attempt in 0... {
                 let run = DownloadRun(self, key, store, part, journal, progress)
                 do {
                     let result = try await run.run()
@@ -60,12 +66,29 @@ public struct Download: Sendable {
                 } catch is DownloadRun.RangesIgnored {
                     journal.remove()
                     break
-                } catch let error as HarvestError where error.kind == .changed && attempt == 0 {
+                } catch let error as HarvestError where error.kind == .changed {
+                    let isWrong = error.underlying is OfferedDigest.Mismatch
+                    let mirrors = store as? MirrorStore
+                    if isWrong, attempt < Self.corrections, let facts = run.facts, let total = facts.total,
+                        let wrong = try await wrong(of: part, total), !wrong.isEmpty, mirrors?.blame(for: wrong) ?? true
+                    {
+                        let right = IntervalSet(IntervalSet(wrong).gaps(in: 0..<total))
+                        try journal.begin(Journal.Identity(url: store.place(of: key), facts: facts), done: right)
+                    } else if attempt == 0 && mirrors == nil || isWrong && mirrors?.blame(for: []) == true
+                        || attempt == 0 && !isWrong
+                    {
+                        journal.clear()
+                    } else {
+                        // Bytes of another checksum are of no use to the next run.
+                        if isWrong {
+                            journal.remove()
+                            part.remove()
+                        }
+                        throw error
+                    }
                     events(.changed(error.message))
-                    journal.clear()
                 } catch {
-                    // Bytes of another checksum are of no use to the next run.
-                    if run.hasNothing || (error as? HarvestError)?.underlying is OfferedDigest.Mismatch {
+                    if run.hasNothing {
                         journal.remove()
                         part.remove()
                     }
@@ -79,17 +102,50 @@ public struct Download: Sendable {
             ? try await stream(key, of: store, into: part, progress)
             : try await copy(key, of: store, into: part, progress)
         let expected = self.expected ?? (hashes ? hint : nil), isHashed = hashes || expected != nil
-        let sums = isHashed ? try await HashLane(part, withMD5: expected?.algorithm == .md5).finish(count) : nil
+        let lane = isHashed ? HashLane(part, total: count, with: expected?.algorithm) : nil
+        let sums = try await lane?.finish(count)
         try check(sums, expected, at: store.place(of: key))
         try await Workers.files.run { try part.publish(count: count) }
         return Result(
-            bytes: count, sha256: sums?.sha256, verifiedBy: sums == nil ? nil : expected?.source, fetched: count)
+            bytes: count, sha256: sums?.sha256, verifiedBy: sums == nil ? nil : expected?.source, fetched: count,
+            pieces: sums?.pieces)
+    }
+
+    /// So often pieces that are wrong are brought again.
+    private static let corrections = 4
+
+    /// Which bytes are wrong, where that is known.
+    private func wrong(of part: PartFile, _ total: Int) async throws -> [Range<Int>]? {
+        guard let pieces else { return nil }
+        return try await Workers.files.run { try pieces.wrong(in: part, total: total) }
+    }
+
+    /// Brings again what is damaged of a file that is here whole, and writes it in place.
+    ///
+    /// A run that ends early leaves the file as damaged as it was, or less.
+    ///
+    /// - Parameters:
+    ///   - good: What of it is right.
+    ///   - facts: What its source says of it now, all of it the same version.
+    /// - Throws: As ``fetch(_:of:to:progress:)``.
+    public func mend(
+        _ path: String, keeping good: [Range<Int>], as facts: ObjectFacts, _ key: String,
+        of store: any RangeStreamingStore
+    ) async throws -> Result {
+        let part = try PartFile(path, isInPlace: true)
+        let journal = try Journal(path + ".part.j")
+        defer {
+            journal.remove()
+            journal.release()
+        }
+        try journal.begin(Journal.Identity(url: store.place(of: key), facts: facts), done: IntervalSet(good))
+        return try await DownloadRun(self, key, store, part, journal, { _, _ in }).run()
     }
 
     /// - Throws: `.changed` if a checksum is expected and another one was found.
-    func check(_ sums: (sha256: String, md5: String?)?, _ expected: OfferedDigest?, at url: String) throws {
+    func check(_ sums: HashLane.Sums?, _ expected: OfferedDigest?, at url: String) throws {
         guard let sums, let expected else { return }
-        let fault = expected.fault(expected.algorithm == .sha256 ? sums.sha256 : sums.md5 ?? "", at: url)
+        let fault = expected.fault(expected.algorithm == .sha256 ? sums.sha256 : sums.other ?? "", at: url)
         events(.verified(expected.text, by: expected.source, isRight: fault == nil))
         if let fault { throw fault }
     }

@@ -50,6 +50,9 @@ final class DownloadRun: Sendable {
     /// Whether neither this run nor an earlier one brought a byte.
     var hasNothing: Bool { state.withLock { $0.facts == nil && $0.kept == nil } }
 
+    /// What the source said of the object.
+    var facts: ObjectFacts? { state.withLock { $0.facts } }
+
     func run() async throws -> Download.Result {
         if let old = journal.load(), old.identity.url == url, part.count > 0 {
             // What the journal says and the file does not hold is not here.
@@ -91,7 +94,8 @@ final class DownloadRun: Sendable {
         try await Workers.files.run { [part] in try part.publish(count: total, modified: modified) }
         progress(total, total)
         return Download.Result(
-            bytes: total, sha256: sums?.sha256, verifiedBy: sums == nil ? nil : expected?.source, fetched: fetched)
+            bytes: total, sha256: sums?.sha256, verifiedBy: sums == nil ? nil : expected?.source, fetched: fetched,
+            version: facts?.version, pieces: sums?.pieces)
     }
 
     // MARK: The loop
@@ -269,7 +273,7 @@ final class DownloadRun: Sendable {
             state.facts = facts
             if download.hashes || download.expected != nil {
                 let expected = download.expected ?? facts.digest ?? download.hint
-                state.lane = HashLane(part, withMD5: expected?.algorithm == .md5)
+                state.lane = HashLane(part, total: total, with: expected?.algorithm)
             }
             download.events(.firstByte(total: total))
             if total == 0 { return }

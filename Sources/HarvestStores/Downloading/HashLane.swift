@@ -6,16 +6,33 @@ import Synchronization
 final class HashLane: Sendable {
     private struct State: ~Copyable {
         var sha256 = Digest(.sha256)
-        var md5 = Digest(.md5)
+        var other: Digest
+        var pieces: PieceSums
         var position = 0
         var isRunning = false
         /// Seconds that ``take(_:at:)`` cost those who called it.
         var spent = 0.0
+
+        mutating func update(_ bytes: UnsafeRawBufferPointer, withOther: Bool) {
+            sha256.update(bytes)
+            if withOther { other.update(bytes) }
+            pieces.update(bytes)
+            position += bytes.count
+        }
+    }
+
+    /// What a lane found.
+    struct Sums: Sendable {
+        /// Lower-case hexadecimal, as ``other``.
+        var sha256: String
+        /// The other checksum that was wanted.
+        var other: String?
+        var pieces: PieceSums
     }
 
     private let part: PartFile
-    private let withMD5: Bool
-    private let state = Mutex(State())
+    private let withOther: Bool
+    private let state: Mutex<State>
     /// Less than this is left for the next time.
     private static let worthwhile = 4 << 20
     private static let piece = 256 << 10
@@ -23,9 +40,13 @@ final class HashLane: Sendable {
     /// At most this share of the time that bytes come may pass with hashing them on the way.
     private static let share = 0.5
 
-    /// - Parameter withMD5: Whether that is wanted too.
-    init(_ part: PartFile, withMD5: Bool = false) {
-        (self.part, self.withMD5) = (part, withMD5)
+    /// - Parameters:
+    ///   - total: Length of the whole file, in bytes.
+    ///   - other: What is wanted beside the sha256.
+    init(_ part: PartFile, total: Int, with other: Digest.Algorithm? = nil) {
+        self.part = part
+        withOther = other.map { $0 != .sha256 } ?? false
+        state = Mutex(State(other: Digest(other ?? .md5), pieces: PieceSums(total: total)))
     }
 
     /// Takes bytes in as they come, where they are the next: still in the processor's cache, they cost no reading.
@@ -37,9 +58,7 @@ final class HashLane: Sendable {
             guard !state.isRunning, state.position == position, state.spent <= Self.share * (start - began) else {
                 return
             }
-            state.sha256.update(bytes)
-            if withMD5 { state.md5.update(bytes) }
-            state.position += bytes.count
+            state.update(bytes, withOther: withOther)
             state.spent += Monotonic.now - start
         }
     }
@@ -60,11 +79,15 @@ final class HashLane: Sendable {
     }
 
     /// The checksums of the whole file, of that length.
-    func finish(_ count: Int) async throws -> (sha256: String, md5: String?) {
+    func finish(_ count: Int) async throws -> Sums {
         while state.withLock({ $0.isRunning }) { try await Task.sleep(for: .milliseconds(1)) }
         return try await Workers.files.run { [self] in
             try advance(to: count)
-            return state.withLock { ($0.sha256.hex, withMD5 ? $0.md5.hex : nil) }
+            return state.withLock { state in
+                state.pieces.finish()
+                return Sums(
+                    sha256: state.sha256.hex, other: withOther ? state.other.hex : nil, pieces: state.pieces)
+            }
         }
     }
 
@@ -80,9 +103,7 @@ final class HashLane: Sendable {
                 throw HarvestError(.storage, "the file is shorter than what was written", at: "")
             }
             state.withLock { state in
-                state.sha256.update(UnsafeRawBufferPointer(wanted))
-                if withMD5 { state.md5.update(UnsafeRawBufferPointer(wanted)) }
-                state.position += count
+                state.update(UnsafeRawBufferPointer(wanted), withOther: withOther)
             }
         }
     }

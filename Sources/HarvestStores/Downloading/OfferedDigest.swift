@@ -9,15 +9,15 @@ public struct OfferedDigest: Sendable, Hashable {
     /// Where it was offered: `Repr-Digest`, `x-goog-hash`, `md5sum.txt`, …
     public let source: String
 
-    /// Reads `sha256:…` or `md5:…`, as links and listings write it; `nil` for anything else.
+    /// Reads `sha256:…`, `sha1:…`, `md5:…` or `crc32c:…`, as links and listings write it; `nil` for anything else.
     public init?(_ text: String, source: String) {
         let parts = text.split(separator: ":", maxSplits: 1)
         guard parts.count == 2, let algorithm = Digest.Algorithm(rawValue: parts[0].lowercased()) else { return nil }
         self.init(algorithm: algorithm, hex: String(parts[1]).trimmingSpaces().lowercased(), source: source)
-        guard Self.isHex(hex), hex.utf8.count == (algorithm == .sha256 ? 64 : 32) else { return nil }
+        guard Self.isHex(hex), hex.utf8.count == algorithm.digits else { return nil }
     }
 
-    /// `sha256:…` or `md5:…`.
+    /// `sha256:…`, `md5:…`, …
     public var text: String { "\(algorithm.rawValue):\(hex)" }
 
     private static func isHex(_ text: String) -> Bool {
@@ -63,13 +63,17 @@ public struct OfferedDigest: Sendable, Hashable {
             self.init(algorithm: .sha256, hex: hex, source: "x-amz-checksum-sha256")
             return
         }
-        for item in (head["x-goog-hash"] ?? "").split(separator: ",") {
-            let pair = item.split(separator: "=", maxSplits: 1)
-            guard pair.count == 2, pair[0].trimmingSpaces() == "md5",
-                let hex = Self.hexadecimal(ofBase64: pair[1].trimmingSpaces()), hex.utf8.count == 32
-            else { continue }
-            self.init(algorithm: .md5, hex: hex, source: "x-goog-hash")
-            return
+        // An object that was put together from others has no MD5.
+        for (name, algorithm) in [("md5", Digest.Algorithm.md5), ("crc32c", .crc32c)] {
+            for item in (head["x-goog-hash"] ?? "").split(separator: ",") {
+                let pair = item.split(separator: "=", maxSplits: 1)
+                guard pair.count == 2, pair[0].trimmingSpaces() == name,
+                    let hex = Self.hexadecimal(ofBase64: pair[1].trimmingSpaces()),
+                    hex.utf8.count == algorithm.digits
+                else { continue }
+                self.init(algorithm: algorithm, hex: hex, source: "x-goog-hash")
+                return
+            }
         }
         let tag = (head["etag"] ?? "").filter { $0 != "\"" }
         guard head["server"] == "AmazonS3", head["x-amz-server-side-encryption"].map({ $0 == "AES256" }) ?? true,

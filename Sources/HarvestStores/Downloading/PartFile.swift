@@ -8,9 +8,11 @@ final class PartFile: Sendable {
     private let file: FileDescriptor
 
     /// Opens `path.part`, with what is in it.
-    init(_ path: String) throws(HarvestError) {
+    ///
+    /// - Parameter isInPlace: Whether the file that has its name already is written instead.
+    init(_ path: String, isInPlace: Bool = false) throws(HarvestError) {
         self.path = path
-        part = path + ".part"
+        part = isInPlace ? path : path + ".part"
         let number = open(part, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
         guard number >= 0 else { throw .system(errno, "writing", at: part) }
         file = FileDescriptor(number)

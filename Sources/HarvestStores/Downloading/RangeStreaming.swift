@@ -1,4 +1,5 @@
 public import HarvestCore
+import Synchronization
 
 /// What is known of an object before its first byte comes.
 public struct ObjectFacts: Sendable, Equatable {
@@ -14,6 +15,12 @@ public struct ObjectFacts: Sendable, Equatable {
 
     public init(total: Int? = nil, tag: String? = nil, modified: String? = nil) {
         (self.total, self.tag, self.modified) = (total, tag, modified)
+    }
+
+    /// What tells this version from another one, in the spelling of ``Listing/Entry/version``; the strongest there is.
+    public var version: String? {
+        if let tag = validator.tag { return "etag:\(tag.filter { $0 != "\"" })" }
+        return digest?.text ?? modified.map { "modified:\($0)" } ?? validator.weakTag.map { "etag:\($0)" }
     }
 
     /// Whether two answers can be told to be parts of one version, before the last byte.
@@ -80,6 +87,16 @@ public protocol RangeStreamingStore: StreamingStore {
 }
 
 extension RangeStreamingStore {
+    /// What is said of an object now.
+    ///
+    /// - Returns: `nil` where the far side cannot be asked, or only gives the whole.
+    /// - Complexity: One request for the first byte, in one try.
+    public func facts(of key: String) async -> ObjectFacts? {
+        let found = Mutex<ObjectFacts?>(nil)
+        _ = await stream(key, 0..<1, facts: { facts in found.withLock { $0 = facts } }, to: { _ in })
+        return found.withLock { $0 }
+    }
+
     public var asksBoundedRanges: Bool { true }
 
     /// What refuses or holds back says so to each; only where requests are counted is it worth remembering.

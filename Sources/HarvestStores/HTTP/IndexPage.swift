@@ -1,10 +1,11 @@
 import HarvestCore
 import HarvestMarkup
 
-/// The page that a web server makes of a folder: Apache (table and preformatted), nginx, lighttpd, Python.
+/// The page that a web server makes of a folder: Apache (table and preformatted), nginx, lighttpd, Python, IIS.
 ///
 /// What is common to them: a title "Index of …" or "Directory listing for …", a link for each name, and behind it, up to
-/// the next link, a date and a size. Names are taken from links, never from their text, which is cut short. A size with a
+/// the next link, a date and a size. IIS is different: its title is "HOST - /path/", and date and size, or `<dir>`, stand
+/// before the link. Names are taken from links, never from their text, which is cut short. A size with a
 /// unit is rounded; plain digits are exact.
 struct IndexPage {
     private(set) var listing = Listing()
@@ -14,13 +15,18 @@ struct IndexPage {
     init(_ page: Bytes, at address: WebAddress) throws(HarvestError) {
         let html = try HTMLDocument.parse(bytes: page, at: address.text)
         let titles = [html.first("title"), html.first("h1")].compactMap { $0?.text.trimmed.lowercased() }
-        guard titles.contains(where: { $0.hasPrefix("index of") || $0.hasPrefix("directory listing for") }) else {
+        let isIIS = titles.contains { $0.hasSuffix(" - \(address.path.percentDecoded.lowercased())") }
+        guard isIIS || titles.contains(where: { $0.hasPrefix("index of") || $0.hasPrefix("directory listing for") })
+        else {
             throw .unsupported(
                 "the web server does not list what it holds", at: address.text,
                 next: "give the address of the file itself")
         }
         var known: Set<[UInt8]> = []  // of bytes: names that look alike are two files
-        for (href, behind) in Self.links(html) {
+        let (lead, links) = Self.links(html)
+        for (index, link) in links.enumerated() {
+            let href = link.href
+            let beside = isIIS ? index > 0 ? links[index - 1].behind : lead : link.behind
             guard let (name, isFolder) = Self.name(href, in: address), known.insert(Array(name.utf8)).inserted else {
                 continue
             }
@@ -31,22 +37,24 @@ struct IndexPage {
             if isFolder {
                 listing.folders.append(name)
             } else {
-                let size = Self.size(behind)
+                let size = Self.size(beside)
                 listing.objects.append(
                     Listing.Entry(
                         name: name, bytes: size.flatMap { $0.isExact ? $0.bytes : nil },
-                        roundedBytes: size.flatMap { $0.isExact ? nil : $0.bytes }))
+                        roundedBytes: size.flatMap { $0.isExact ? nil : $0.bytes }, modified: Self.date(beside)))
             }
         }
     }
 
-    /// Each link with the text that stands between it and the next one.
-    private static func links(_ html: MarkupNode) -> [(href: String, behind: String)] {
+    /// The text before the first link, and each link with the text that stands between it and the next one.
+    private static func links(_ html: MarkupNode) -> (lead: String, links: [(href: String, behind: String)]) {
+        var lead = ""
         var found: [(href: String, behind: String)] = []
         func walk(_ node: MarkupNode) {
             for item in node.content {
                 switch item {
-                case .text(let text): if !found.isEmpty { found[found.count - 1].behind += text + " " }
+                case .text(let text):
+                    if found.isEmpty { lead += text + " " } else { found[found.count - 1].behind += text + " " }
                 case .element(let child):
                     if child.name == "a", let href = child.attributes["href"] {
                         found.append((href, ""))
@@ -57,7 +65,7 @@ struct IndexPage {
             }
         }
         walk(html)
-        return found
+        return (lead, found)
     }
 
     /// The one component that `href` names directly below the folder; `nil` for the parent, for other places, for links
@@ -87,6 +95,13 @@ struct IndexPage {
             true
         default: false
         }
+    }
+
+    /// What stands beside a name where a time of day is among it: its date and size, which change with the file.
+    private static func date(_ text: String) -> String? {
+        guard text.utf8.contains(UInt8(ascii: ":")) else { return nil }
+        let words = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        return words.utf8.count <= 100 ? words : nil
     }
 
     /// The size at the end of a line: `29M`, `1.2K`, `30396032`, `- ` for none.

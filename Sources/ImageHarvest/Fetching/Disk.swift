@@ -1,6 +1,7 @@
 import Glibc
 import HarvestCodecs
 import HarvestCore
+import HarvestStores
 
 /// Small dealings with the local disk.
 enum Disk {
@@ -63,19 +64,33 @@ enum Disk {
 
     static func sha256(_ path: String) throws -> String { try hex(.sha256, of: path) }
 
-    /// Checksum of a file, a mebibyte at a time; lower-case hexadecimal.
+    /// Checksum of a file; lower-case hexadecimal.
     static func hex(_ algorithm: Digest.Algorithm, of path: String) throws -> String {
+        var digest = Digest(algorithm)
+        try forEachPiece(of: path) { digest.update($0) }
+        return digest.hex
+    }
+
+    /// Checksums of the pieces of a file that should have `total` bytes.
+    static func pieces(of path: String, total: Int) throws -> PieceSums {
+        var pieces = PieceSums(total: total)
+        try forEachPiece(of: path) { pieces.update($0) }
+        pieces.finish()
+        return pieces
+    }
+
+    /// Reads a file through, a mebibyte at a time.
+    private static func forEachPiece(of path: String, _ body: (UnsafeRawBufferPointer) -> Void) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw error("cannot read", path) }
         defer { close(descriptor) }
-        var digest = Digest(algorithm)
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         while true {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw error("cannot read", path) }
-            if count == 0 { return digest.hex }
-            buffer.withUnsafeBytes { digest.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            if count == 0 { return }
+            buffer.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
         }
     }
 }

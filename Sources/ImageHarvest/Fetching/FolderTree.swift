@@ -38,9 +38,9 @@ extension Context {
         } else {
             try await walk(top, "", 0, store, &entries, &hostile)
         }
-        let all = entries.filter { options.takes($0.name) }
-        let wanted = all.filter { !Self.isReserved($0.name) }
-        let refused = all.filter { Self.isReserved($0.name) }.map(\.name) + hostile.filter(options.takes)
+        let all = entries.filter(options.takes)
+        let wanted = options.thinned(all.filter { !Self.isReserved($0.name) }, by: \.name)
+        let refused = all.filter { Self.isReserved($0.name) }.map(\.name) + hostile.filter { options.takes($0) }
         guard !wanted.isEmpty else {
             throw HarvestError(
                 .notFound, "none of the folder's \(entries.count) files is wanted", at: source.text,
@@ -51,6 +51,7 @@ extension Context {
             var object = CopiedObject(
                 key: entry.name, source: ChunkLocation(key: entry.name, range: .whole), isOptional: false,
                 bytes: entry.bytes)
+            object.version = entry.version
             if options.hashes, let text = entry.checksum, !text.hasPrefix("etag:") {
                 object.checksum = (text, "the listing")
             } else {
@@ -70,7 +71,7 @@ extension Context {
     }
 
     /// Names that stand here for something else while files come.
-    private static func isReserved(_ path: String) -> Bool {
+    static func isReserved(_ path: String) -> Bool {
         path == Manifest.name || path.hasSuffix(".part") || path.hasSuffix(".part.j") || isTooLong(path)
             || isDisguised(path)
     }
@@ -127,18 +128,36 @@ extension Context {
 extension FetchOptions {
     /// Leaves out slices that are not wanted; of other volumes nothing can be left out.
     func filter(_ objects: inout [CopiedObject], format: String, _ source: Address) throws {
-        guard !include.isEmpty || !exclude.isEmpty else { return }
+        guard choosesFiles else { return }
         guard format == "slices" else {
             throw HarvestError.invalid(
-                "--include and --exclude choose files of a folder, and this is a volume of \(format)", at: source.text,
-                next: "choose a --level or a --box of it")
+                "--include, --exclude, --every and sizes choose files of a folder, and this is a volume of \(format)",
+                at: source.text, next: "choose a --level or a --box of it")
         }
-        objects.removeAll { !takes($0.key) }
+        objects = thinned(
+            objects.filter { takes(Listing.Entry(name: $0.key, bytes: $0.bytes)) }, by: \.key)
         if objects.isEmpty {
             throw HarvestError(
                 .notFound, "none of the slices is wanted", at: source.text, next: "see what is there with: harvest list"
             )
         }
+    }
+
+    private var choosesFiles: Bool {
+        !include.isEmpty || !exclude.isEmpty || leastFileBytes != nil || mostFileBytes != nil || every > 1
+    }
+
+    /// Whether a file of a folder is wanted. One whose size nobody says is.
+    func takes(_ entry: Listing.Entry) -> Bool {
+        let bytes = entry.bytes ?? entry.roundedBytes
+        return takes(entry.name) && bytes.map { $0 >= leastFileBytes ?? 0 && $0 <= mostFileBytes ?? .max } ?? true
+    }
+
+    /// Every so many-th, in natural order.
+    func thinned<File>(_ files: [File], by name: (File) -> String) -> [File] {
+        guard every > 1 else { return files }
+        return files.map { ($0, NaturalOrder(name($0))) }.sorted { $0.1 < $1.1 }.enumerated()
+            .filter { $0.offset % every == 0 }.map(\.element.0)
     }
 
     /// Whether a file of a folder is wanted: by its path below the folder, or by its name alone.

@@ -41,11 +41,16 @@ final class Manifest: Sendable {
     var files: [FetchedFile] { state.withLock { $0.known.values.sorted { $0.path < $1.path } } }
 
     /// The file as an earlier run left it, from the same source and of the same length.
-    func kept(_ path: String, from url: String) -> FetchedFile? {
+    ///
+    /// - Parameters:
+    ///   - bytes: Its length at the source by now, where that is known.
+    ///   - version: What tells its version at the source from another one, where that is known.
+    func kept(_ path: String, from url: String, bytes: Int? = nil, version: String? = nil) -> FetchedFile? {
         guard var file = state.withLock({ $0.known[path] }), Self.isSame(file.url, url) else { return nil }
         // Asked again: it costs little, and an absence may have been a fault.
         guard file.state != .absent, file.state != .begun else { return nil }
-        guard Disk.size("\(folder)/\(path)") == file.bytes else { return nil }
+        guard Disk.size("\(folder)/\(path)") == file.bytes, bytes ?? file.bytes == file.bytes else { return nil }
+        if let version, let known = file.version, version != known { return nil }
         file.state = .kept
         return file
     }
@@ -62,9 +67,14 @@ final class Manifest: Sendable {
                 "a file of that name is there that did not come from this address", at: place,
                 next: "move it away, or choose another --into")
         }
-        // Said before the first byte: a run that ends between the rename and the next line here leaves a file that is ours.
-        try add(FetchedFile(path: path, url: url, bytes: 0, sha256: nil, state: .begun))
+        try begin(path, from: url)
         return nil
+    }
+
+    /// Says before the first byte that a file of that name is ours: a run may end between the rename and its next line
+    /// here.
+    func begin(_ path: String, from url: String) throws {
+        try add(FetchedFile(path: path, url: url, bytes: 0, sha256: nil, state: .begun))
     }
 
     /// Secrets in an address are not written down.
@@ -73,7 +83,7 @@ final class Manifest: Sendable {
     }
 
     func add(_ file: FetchedFile) throws {
-        try append(file.json) { $0.known[file.path] = file }
+        try append(file.line) { $0.known[file.path] = file }
     }
 
     /// Notes the box that a crop was cut by, and from where.

@@ -14,6 +14,8 @@ struct ObjectCopy: Sendable {
     let hashes: Bool
     private let events: @Sendable (FetchEvent) -> Void
     private let folders = MadeFolders()
+    /// Objects that lie elsewhere than in the store, by their keys.
+    var mirrored: [String: MirroredFile] = [:]
 
     init(
         store: any Store, base: String, folder: String, manifest: Manifest, hashes: Bool,
@@ -133,12 +135,12 @@ struct ObjectCopy: Sendable {
 
     /// Writes an object as it comes, from the start again where it breaks off.
     private func stream(
-        _ object: CopiedObject, of store: any StreamingStore, _ path: String, _ url: String
+        _ object: CopiedObject, _ key: String, of store: any StreamingStore, _ path: String, _ url: String
     ) async throws -> FetchedFile {
         let target = "\(folder)/\(path)"
         try folders.make(above: target)
         let file = try OutputFile(target)
-        let count = try await store.stream(object.source.key, begins: { file.restart() }, to: { try file.write($0) })
+        let count = try await store.stream(key, begins: { file.restart() }, to: { try file.write($0) })
         let part = target + ".part"
         let sha256 = hashes ? try Disk.sha256(part) : nil
         let source = try check(object) { digest in
@@ -151,29 +153,41 @@ struct ObjectCopy: Sendable {
 
     private func copy(_ object: CopiedObject) async -> Copied {
         do {
-            let key = object.source.key
-            let url = object.source.range == .whole ? "\(base)/\(key)" : "\(base)/\(key)#\(object.source.range.text)"
+            let mirrored = mirrored[object.key]
+            let store: any Store = mirrored?.store ?? store
+            let key = mirrored == nil ? object.source.key : ""
+            let place = mirrored?.store.addresses.first ?? "\(base)/\(key)"
+            let url = object.source.range == .whole ? place : "\(place)#\(object.source.range.text)"
             let path = try Key.components(of: object.key).joined(separator: "/")
-            if let kept = manifest.kept(path, from: url) { return .file(kept) }
-            let file: FetchedFile
+            let isWhole = object.source.range == .whole && object.unwrap == nil
+            if let kept = manifest.kept(path, from: url, bytes: isWhole ? object.bytes : nil, version: object.version) {
+                return .file(kept)
+            }
+            var file: FetchedFile
             if isLong(object) {
                 let target = "\(folder)/\(path)"
                 try folders.make(above: target)
                 var download = Download(connections: Self.parts)
                 download.hashes = hashes
                 let said = object.checksum.flatMap { OfferedDigest($0.text, source: $0.source) }
-                if said?.source == "the listing" { download.expected = said } else { download.hint = said }
+                download.pieces = mirrored?.pieces
+                if said?.source == "the listing" || mirrored != nil {
+                    download.expected = said
+                } else {
+                    download.hint = said
+                }
                 download.events = { [events] in events(.transfer($0, file: path)) }
                 let brought = try await download.fetch(key, of: store, to: target)
                 file = FetchedFile(
                     path: path, url: url, bytes: brought.bytes, sha256: brought.sha256,
                     verifiedBy: brought.verifiedBy, state: .fetched)
+                (file.version, file.pieces) = (object.version ?? brought.version, brought.pieces)
                 try manifest.add(file)
                 return .file(file)
             }
             do {
                 if isStreamed(object), let store = store as? any StreamingStore {
-                    file = try await stream(object, of: store, path, url)
+                    file = try await stream(object, key, of: store, path, url)
                 } else {
                     file = try write(try await store.read(key, object.source.range).bytes, object, path, url)
                 }
@@ -181,6 +195,7 @@ struct ObjectCopy: Sendable {
                 try await requireAbsence(of: key)
                 file = FetchedFile(path: path, url: url, bytes: 0, sha256: nil, state: .absent)
             }
+            file.version = object.version
             try manifest.add(file)
             return .file(file)
         } catch { return .failure(key: object.key, HarvestError.wrapping(error)) }

@@ -1,4 +1,5 @@
 public import HarvestCore
+public import HarvestStores
 
 /// One file that a fetch brought, or found in place.
 public struct FetchedFile: Sendable, Hashable {
@@ -24,13 +25,20 @@ public struct FetchedFile: Sendable, Hashable {
     /// Where the source offered the checksum that the bytes were held against: `Repr-Digest`, `x-goog-hash`, `ETag`, …;
     /// `nil` where it offered none.
     public var verifiedBy: String?
+    /// What its source said by which this version is told from another one: `etag:…`, `md5:…`, `modified:…`.
+    public var version: String?
+    /// Checksums of its pieces, for a repair that brings only what is damaged.
+    public var pieces: PieceSums?
 
     var json: JSON {
         [
             "path": .string(path), "url": .string(url.withoutCredentials), "bytes": .int(bytes), "sha256": JSON(sha256),
-            "verified_by": JSON(verifiedBy), "state": .string(state.rawValue),
+            "verified_by": JSON(verifiedBy), "version": JSON(version), "state": .string(state.rawValue),
         ]
     }
+
+    /// As a manifest keeps it.
+    var line: JSON { pieces.map { json.setting("pieces", $0.json) } ?? json }
 
     init(path: String, url: String, bytes: Int, sha256: String?, verifiedBy: String? = nil, state: State) {
         (self.path, self.url, self.bytes, self.sha256, self.state) = (path, url, bytes, sha256, state)
@@ -46,6 +54,8 @@ public struct FetchedFile: Sendable, Hashable {
         self.init(
             path: path, url: url, bytes: bytes, sha256: json["sha256"]?.string,
             verifiedBy: json["verified_by"]?.string, state: state)
+        version = json["version"]?.string
+        pieces = PieceSums(json: json["pieces"], total: bytes)
     }
 }
 

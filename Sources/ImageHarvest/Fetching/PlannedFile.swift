@@ -40,7 +40,7 @@ public enum PlanFormat: String, Sendable, CaseIterable {
         case .aria2:
             return files.map { file in
                 let sum = file.checksum.map {
-                    "  checksum=\($0.replacing("sha256:", with: "sha-256=").replacing("md5:", with: "md5="))\n"
+                    "  checksum=\($0.replacing("sha256:", with: "sha-256=").replacing("sha1:", with: "sha-1=").replacing("md5:", with: "md5="))\n"
                 }
                 return "\(file.url)\n  out=\(file.path)\n\(sum ?? "")"
             }.joined()
@@ -49,7 +49,7 @@ public enum PlanFormat: String, Sendable, CaseIterable {
                 var lines = ["  <file name=\"\(Self.escaped(file.path))\">"]
                 if let bytes = file.bytes { lines.append("    <size>\(bytes)</size>") }
                 if let sum = file.checksum.flatMap({ OfferedDigest($0, source: "") }) {
-                    let type = sum.algorithm == .sha256 ? "sha-256" : "md5"
+                    let type = [.sha256: "sha-256", .sha1: "sha-1"][sum.algorithm] ?? sum.algorithm.rawValue
                     lines.append("    <hash type=\"\(type)\">\(sum.hex)</hash>")
                 }
                 lines.append("    <url>\(Self.escaped(file.url))</url>")

@@ -2,27 +2,27 @@ import Glibc
 import Synchronization
 
 /// A web server on this machine that does what a test says: HTTP/1.1, a thread per connection, faults on demand.
-final class FaultServer: Sendable {
-    struct Request: Sendable {
+package final class FaultServer: Sendable {
+    package struct Request: Sendable {
         /// As in the request line, percent-encoded, with the query.
-        var target: String
+        package var target: String
         /// Names in lower case.
-        var headers: [String: String]
+        package var headers: [String: String]
         /// Which connection it came over, from 0.
-        var connection: Int
+        package var connection: Int
 
-        var path: String { String(target.prefix { $0 != "?" }) }
-        var host: String { headers["host"] ?? "" }
+        package var path: String { String(target.prefix { $0 != "?" }) }
+        package var host: String { headers["host"] ?? "" }
 
         /// The bounds of `Range: bytes=A-B`, inclusive; an open end is `Int.max`.
-        var range: ClosedRange<Int>? {
+        package var range: ClosedRange<Int>? {
             guard let text = headers["range"], text.hasPrefix("bytes=") else { return nil }
             let ends = text.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
             guard ends.count == 2, let first = Int(ends[0]) else { return nil }
             return first...(Int(ends[1]) ?? .max)
         }
 
-        func query(_ name: String) -> String? {
+        package func query(_ name: String) -> String? {
             guard let mark = target.firstIndex(of: "?") else { return nil }
             for pair in target[target.index(after: mark)...].split(separator: "&") where pair.hasPrefix("\(name)=") {
                 return String(pair.dropFirst(name.count + 1))
@@ -31,8 +31,8 @@ final class FaultServer: Sendable {
         }
     }
 
-    struct Answer: Sendable {
-        enum Fault: Sendable {
+    package struct Answer: Sendable {
+        package enum Fault: Sendable {
             /// The connection ends after so many bytes of body.
             case cut(after: Int)
             /// Nothing more comes after so many bytes of body; with -1 not even the head.
@@ -41,15 +41,23 @@ final class FaultServer: Sendable {
             case late(Int32)
         }
 
-        var status = 200
-        var headers: [String: String] = [:]
-        var body: [UInt8] = []
-        var fault: Fault?
+        package var status = 200
+        package var headers: [String: String] = [:]
+        package var body: [UInt8] = []
+        package var fault: Fault?
         /// Whether `Content-Length` is left out and the body ends with the connection.
-        var isUnsized = false
+        package var isUnsized = false
+
+        package init(
+            status: Int = 200, headers: [String: String] = [:], body: [UInt8] = [], fault: Fault? = nil,
+            isUnsized: Bool = false
+        ) {
+            (self.status, self.headers, self.body, self.fault) = (status, headers, body, fault)
+            self.isUnsized = isUnsized
+        }
     }
 
-    let port: Int
+    package let port: Int
     private let listener: Int32
     private let handler: @Sendable (Request, Int) -> Answer
     private let log = Mutex<[Request]>([])
@@ -57,7 +65,7 @@ final class FaultServer: Sendable {
     private let counts = Mutex<(connections: Int, running: Int, most: Int)>((0, 0, 0))
 
     /// - Parameter handler: Answers a request; the number says how many came before it.
-    init(_ handler: @escaping @Sendable (Request, Int) -> Answer) {
+    package init(_ handler: @escaping @Sendable (Request, Int) -> Answer) {
         self.handler = handler
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
@@ -76,7 +84,7 @@ final class FaultServer: Sendable {
     }
 
     /// Ends the listening thread. Connections end when their clients do.
-    func stop() {
+    package func stop() {
         // Under the lock: once the accepting thread has seen it, the number may already be someone else's.
         isStopped.withLock { isStopped in
             if !isStopped { shutdown(listener, Int32(SHUT_RDWR)) }
@@ -84,16 +92,16 @@ final class FaultServer: Sendable {
         }
     }
 
-    var url: String { "http://127.0.0.1:\(port)" }
+    package var url: String { "http://127.0.0.1:\(port)" }
     /// Leads every host of this name and port 80 here.
-    func mapped(_ host: String, port from: Int = 80) -> String { "\(host):\(from):127.0.0.1:\(port)" }
-    var requests: [Request] { log.withLock { $0 } }
-    var connections: Int { counts.withLock { $0.connections } }
+    package func mapped(_ host: String, port from: Int = 80) -> String { "\(host):\(from):127.0.0.1:\(port)" }
+    package var requests: [Request] { log.withLock { $0 } }
+    package var connections: Int { counts.withLock { $0.connections } }
     /// The most requests that were being answered at one time.
-    var mostConcurrent: Int { counts.withLock { $0.most } }
+    package var mostConcurrent: Int { counts.withLock { $0.most } }
 
     /// A server of whole and ranged objects, as servers should be.
-    static func serving(_ objects: [String: [UInt8]], tag: String = "\"v1\"") -> FaultServer {
+    package static func serving(_ objects: [String: [UInt8]], tag: String = "\"v1\"") -> FaultServer {
         FaultServer { request, _ in
             guard let body = objects[String(request.path.dropFirst())] else { return Answer(status: 404) }
             return ranged(body, request, tag: tag)
@@ -101,7 +109,7 @@ final class FaultServer: Sendable {
     }
 
     /// The right answer to a request for `body`.
-    static func ranged(_ body: [UInt8], _ request: Request, tag: String = "\"v1\"") -> Answer {
+    package static func ranged(_ body: [UInt8], _ request: Request, tag: String = "\"v1\"") -> Answer {
         guard let text = request.headers["range"] else { return Answer(headers: ["ETag": tag], body: body) }
         let wanted: Range<Int>
         if let range = request.range {
@@ -244,6 +252,6 @@ final class FaultServer: Sendable {
 }
 
 /// Bytes of a formula, so that any of them can be checked.
-func sample(_ count: Int, seed: Int = 1) -> [UInt8] {
+package func sample(_ count: Int, seed: Int = 1) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761 &+ seed) >> 7) }
 }
