@@ -15,12 +15,15 @@ struct CommonFlags: ParsableArguments {
     @Option(
         help: ArgumentHelp("A file of certificate authorities to trust instead of the system's.", valueName: "file"))
     var ca: String?
+    @Option(help: "No more bytes a second than this, over all connections (HARVEST_LIMIT_RATE).")
+    var limitRate: ByteCount?
 
     /// The process's environment with these flags over it.
     var environment: [String: String] {
         var environment = TransportOptions.processEnvironment
         if !connectTo.isEmpty { environment["HARVEST_CONNECT_TO"] = connectTo.joined(separator: ",") }
         if let ca { environment["HARVEST_CA"] = ca }
+        if let limitRate { environment["HARVEST_LIMIT_RATE"] = "\(limitRate.value)" }
         return environment
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ImageHarvest
+import Synchronization
 
 struct FetchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -90,8 +91,19 @@ struct FetchCommand: AsyncParsableCommand {
         }
         let line = try common.progress
         options.events = { line.tell($0.json) }
+        let current = Mutex("")
+        Signals.farewell.withLock {
+            $0 = { line.tell(Self.aborted(current.withLock { $0 }, "interrupted", "stopped by a signal")) }
+        }
+        defer { Signals.farewell.withLock { $0 = {} } }
         try await common.forEach(addresses) { address in
-            let outcomes = try await context.fetch(address, options) { line.show($0) }
+            current.withLock { $0 = address }
+            let outcomes: [Outcome]
+            do { outcomes = try await context.fetch(address, options) { line.show($0) } } catch {
+                let known = HarvestError.wrapping(error)
+                line.tell(Self.aborted(address, known.kind.rawValue, known.message))
+                throw error
+            }
             line.end()
             for outcome in outcomes {
                 line.tell(outcome.summary)
@@ -104,6 +116,14 @@ struct FetchCommand: AsyncParsableCommand {
             }
             return outcomes.allSatisfy(\.failed.isEmpty)
         }
+    }
+
+    /// The last event of a fetch that did not come to its end.
+    private static func aborted(_ address: String, _ kind: String, _ why: String) -> JSON {
+        [
+            "event": "summary", "address": .string(address.withoutCredentials), "ok": false, "kind": .string(kind),
+            "why": .string(why),
+        ]
     }
 
     private func export(_ outcome: Outcome, _ format: PlanFormat) throws {

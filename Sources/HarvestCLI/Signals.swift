@@ -1,4 +1,6 @@
 import Glibc
+import ImageHarvest
+import Synchronization
 
 /// Turns Ctrl-C and a polite kill into the exit status that scripts expect, with the state kept on disk.
 ///
@@ -6,6 +8,8 @@ import Glibc
 /// (Waiting with `sigwait` is not enough: the runtime's main loop suspends with every signal unblocked.)
 enum Signals {
     private nonisolated(unsafe) static var pipeEnds: (read: Int32, write: Int32) = (-1, -1)
+    /// Called before the end, by the thread that waits for signals.
+    static let farewell = Mutex<@Sendable () -> Void>({})
 
     /// Call once, before anything else.
     static func watch() {
@@ -31,11 +35,27 @@ enum Signals {
         }
     }
 
+    /// The command as a shell takes it; `nil` where it holds a secret.
+    private static var command: String? {
+        let words = CommandLine.arguments.map { word in
+            let isPlain =
+                !word.isEmpty
+                && word.utf8.allSatisfy { byte in
+                    (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                        || "-_./:=,@%+".utf8.contains(byte)
+                }
+            return isPlain ? word : "'\(word.replacing("'", with: "'\\''"))'"
+        }
+        return CommandLine.arguments.allSatisfy({ $0.withoutCredentials == $0 }) ? words.joined(separator: " ") : nil
+    }
+
     private static func wait() {
         var byte: UInt8 = 0
         while read(pipeEnds.read, &byte, 1) != 1 {}
         Terminal.clearLine()
-        Terminal.say("harvest: interrupted; what is complete is kept, run the same command again to go on")
+        farewell.withLock { $0() }
+        let said = command.map { "go on with:\n  \($0)" } ?? "run the same command again to go on"
+        Terminal.say("harvest: interrupted; what is complete is kept, \(said)")
         _exit(128 + Int32(byte))
     }
 }

@@ -25,6 +25,8 @@ public struct TransportOptions: Sendable {
         public var concurrentRequests: Int?
         /// Requests that start in a second; `nil` is no limit.
         public var requestsPerSecond: Double?
+        /// Bytes that may come in a second, over all hosts; `nil` is no limit.
+        public var bytesPerSecond: Double?
         /// The longest page, in bytes.
         public var pageBytes = 64 << 20
         /// The longest object read whole into memory, in bytes.
@@ -75,7 +77,9 @@ public struct TransportOptions: Sendable {
 
         /// How many requests may start at once after a rest.
         func burst(at origin: WebAddress.Origin) -> Double {
-            origin.scheme == "ftp" ? host(origin.host)?.limits.burst ?? 1 : max(1, requestsPerSecond ?? 1)
+            let own = host(origin.host)?.limits
+            if origin.scheme == "ftp" || own?.requestsPerSecond != nil { return own?.burst ?? 1 }
+            return max(1, requestsPerSecond ?? 1)
         }
 
         /// What is asked of an origin, for whoever plans by it.
@@ -86,9 +90,9 @@ public struct TransportOptions: Sendable {
 
         /// Requests that may start in a second; FTP servers count retrieves.
         func rate(at origin: WebAddress.Origin) -> Double? {
-            let own = origin.scheme == "ftp" ? host(origin.host)?.limits.retrievesPerSecond : nil
-            guard let own, let shared = requestsPerSecond else { return own ?? requestsPerSecond }
-            return min(own, shared)
+            let own = host(origin.host)?.limits
+            return [origin.scheme == "ftp" ? own?.retrievesPerSecond : nil, own?.requestsPerSecond, requestsPerSecond]
+                .compactMap(\.self).min()
         }
     }
 
@@ -100,8 +104,12 @@ public struct TransportOptions: Sendable {
         public var most: Int?
         /// FTP retrieves that start in a second; `nil` is no limit.
         public var retrievesPerSecond: Double?
+        /// Requests of any kind that start in a second; `nil` is no limit.
+        public var requestsPerSecond: Double?
         /// How many may start at once after a rest.
         public var burst: Double
+        /// Bytes that may come in a second; `nil` is no limit.
+        public var bytesPerSecond: Double?
 
         public init(connections: Int, most: Int? = nil, retrievesPerSecond: Double? = nil, burst: Double = 4) {
             self.connections = connections
@@ -110,7 +118,8 @@ public struct TransportOptions: Sendable {
             self.burst = burst
         }
 
-        /// `HOST=connections:24,retrieves:4,burst:4`, one or more with `;` between them; what is left out is as usual.
+        /// `HOST=connections:24,retrieves:4,requests:10,burst:4,bandwidth:10000000`, one or more with `;` between them; what is
+        /// left out is as usual. Retrieves are FTP's, bandwidth is in bytes a second.
         ///
         /// - Throws: `.invalid`.
         static func parse(_ text: String) throws(HarvestError) -> [String: HostLimits] {
@@ -121,12 +130,16 @@ public struct TransportOptions: Sendable {
                 var limits = HostLimits(connections: 16)
                 for setting in parts[1].split(separator: ",") {
                     let pair = setting.split(separator: ":")
-                    guard pair.count == 2, let value = Double(pair[1]), value > 0, value < 1e6 else {
+                    guard pair.count == 2, let value = Double(pair[1]), value > 0, value < 1e15,
+                        value < 1e6 || pair[0] == "bandwidth"
+                    else {
                         throw mistake(item)
                     }
                     switch pair[0] {
                     case "connections": limits.connections = Int(value)
                     case "retrieves": limits.retrievesPerSecond = value
+                    case "requests": limits.requestsPerSecond = value
+                    case "bandwidth": limits.bytesPerSecond = max(1, value)
                     case "burst": limits.burst = max(1, value)
                     default: throw mistake(item)
                     }
@@ -156,8 +169,12 @@ public struct TransportOptions: Sendable {
     /// The file in which is kept what hosts turned out to bear; `nil` keeps nothing.
     public var profiles: String?
     public var userAgent = "image-harvest/0.1 (+electron microscopy data; libcurl)"
-    /// Whether a proxy variable is set: the address that answers is then the proxy's and says nothing of the host.
-    public var usesProxy = false
+    /// Proxies: the address that answers is then the proxy's and says nothing of the host.
+    var proxies = ProxySettings()
+    /// `HOST:PORT:ADDRESS` as curl's `--resolve` takes it, for tests: what a name leads to.
+    var resolved: [String] = []
+    /// Public keys that a host's certificate must have, `sha256//…` as curl's `--pinnedpubkey` takes them, by host.
+    public var pins: [String: String] = [:]
 
     public init() {}
 
@@ -177,9 +194,23 @@ public struct TransportOptions: Sendable {
             .first { !$0.isEmpty }
         if let s3Endpoint { _ = try WebAddress(s3Endpoint) }
         profiles = Self.cacheFolder(environment).map { "\($0)/hosts.json" }
-        // The names curl itself reads.
-        usesProxy = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"].contains {
-            environment[$0].map { !$0.isEmpty } ?? false
+        proxies = ProxySettings(environment)
+        if let text = environment["HARVEST_LIMIT_RATE"], !text.isEmpty {
+            guard let rate = Double(text), rate >= 1, rate < 1e15 else {
+                throw .invalid(
+                    "HARVEST_LIMIT_RATE is \"\(text.displayed(limit: 40))\"",
+                    next: "write bytes a second, a plain number")
+            }
+            limits.bytesPerSecond = rate
+        }
+        for item in (environment["HARVEST_PINS"] ?? "").split(separator: ",") {
+            let pair = item.split(separator: "=", maxSplits: 1)
+            guard pair.count == 2, pair[1].split(separator: ";").allSatisfy({ $0.hasPrefix("sha256//") }) else {
+                throw .invalid(
+                    "HARVEST_PINS has \"\(String(item).displayed(limit: 100))\"",
+                    next: "write HOST=sha256//BASE64, several keys with ; between them")
+            }
+            pins[pair[0].lowercased().trimmingSpaces()] = String(pair[1])
         }
     }
 

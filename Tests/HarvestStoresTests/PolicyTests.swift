@@ -216,6 +216,15 @@ import Testing
         #expect(throws: HarvestError.self) { try TransportOptions(environment: ["HARVEST_HOST_LIMITS": text]) }
     }
 
+    @Test func `requests and bytes of a host`() throws {
+        let limits = try TransportOptions(environment: ["HARVEST_HOST_LIMITS": "h.org=requests:5,bandwidth:2000000"])
+            .limits
+        #expect(limits.rate(at: try WebAddress("https://x.h.org/").origin) == 5)
+        #expect(limits.rate(at: try WebAddress("ftp://x.h.org/").origin) == 5)
+        #expect(limits.rate(at: try WebAddress("https://other.org/").origin) == nil)
+        #expect(limits.hosts["h.org"]?.bytesPerSecond == 2e6)
+    }
+
     @Test func `limits of hosts come from the environment too`() throws {
         let text = "h.org=connections:24,retrieves:2,burst:3; ebi.ac.uk=connections:3"
         let limits = try TransportOptions(environment: ["HARVEST_HOST_LIMITS": text]).limits
@@ -229,7 +238,15 @@ import Testing
             "HARVEST_CONNECT_TO": ":443:127.0.0.1:1, a:80:b:2", "HARVEST_CA": "/ca.pem", "https_proxy": "http://p",
         ])
         #expect(options.connectTo == [":443:127.0.0.1:1", "a:80:b:2"] && options.certificateAuthority == "/ca.pem")
-        #expect(options.usesProxy)
-        #expect(try !TransportOptions(environment: ["HARVEST_CA": ""]).usesProxy)
+        #expect(options.proxies.proxy(for: try WebAddress("https://h.org").origin) == "http://p")
+        #expect(try TransportOptions(environment: ["HARVEST_LIMIT_RATE": "5e6"]).limits.bytesPerSecond == 5e6)
+        let pins = "h.org=sha256//AAAA;sha256//BBBB, x.org=sha256//C="
+        #expect(
+            try TransportOptions(environment: ["HARVEST_PINS": pins]).pins == [
+                "h.org": "sha256//AAAA;sha256//BBBB", "x.org": "sha256//C=",
+            ])
+        for bad in ["HARVEST_LIMIT_RATE", "HARVEST_PINS"] {
+            #expect(throws: HarvestError.self) { try TransportOptions(environment: [bad: "much"]) }
+        }
     }
 }

@@ -17,6 +17,7 @@ extension DownloadPlanner {
             let double = add(part.position..<part.end, asked: part.position, now)
             parts[double]?.doubles = id
             parts[id]?.doubledAt = now
+            tell(.doubled(part.position..<part.end))
             if let made = parts[double] { commands.append(ask(double, made, now)) }
         }
     }
@@ -58,6 +59,7 @@ extension DownloadPlanner {
             }
             guard now - since > options.slowSeconds else { continue }
             parts[id] = nil
+            tell(.replaced(part.position..<part.end))
             commands.append(.close(part: id))
             let anew = add(part.position..<part.end, asked: part.position, now)
             parts[anew]?.reopened = part.reopened + 1
@@ -88,6 +90,7 @@ extension DownloadPlanner {
             else { return nil }
             let middle = victim.position + (victim.end - victim.position) / 2
             parts[id]?.end = middle
+            tell(.took(middle..<victim.end))
             return add(middle..<victim.end, asked: middle, now)
         }
         let own = means[means.count / 2], latency = roundTrip ?? 0
@@ -117,6 +120,7 @@ extension DownloadPlanner {
         guard size >= Double(options.leastCut), Int(size) < victim.end - victim.position else { return nil }
         let start = victim.end - Int(size)
         parts[id]?.end = start
+        tell(.took(start..<victim.end))
         return add(start..<victim.end, asked: start, now)
     }
 }

@@ -33,6 +33,16 @@ struct DownloadPlanner: Sendable {
         case close(part: Int)
     }
 
+    /// What is worth telling of a plan.
+    enum News: Sendable, Equatable {
+        /// An idle connection took this from another.
+        case took(Range<Int>)
+        /// A connection says nothing; what it had is asked for a second time.
+        case doubled(Range<Int>)
+        /// A connection is far slower than the others, and opened anew.
+        case replaced(Range<Int>)
+    }
+
     /// How a request ended.
     enum Ending: Sendable {
         /// All it was asked for came, or all that was still wanted.
@@ -86,6 +96,9 @@ struct DownloadPlanner: Sendable {
         var failures = 0
         var notBefore = 0.0
     }
+
+    /// Since it was taken last.
+    private var untold: [News] = []
 
     let total: Int
     private(set) var done: IntervalSet
@@ -273,6 +286,14 @@ struct DownloadPlanner: Sendable {
         return commands
     }
 
+    mutating func tell(_ news: News) { untold.append(news) }
+
+    /// What was done since this was asked last.
+    mutating func takeNews() -> [News] {
+        defer { untold = [] }
+        return untold
+    }
+
     /// Connections with a request on its way.
     var running: Int { parts.values.count { $0.asked != nil } }
 
@@ -388,6 +409,7 @@ struct DownloadPlanner: Sendable {
         let end = victim.end
         let start = end - Int(cut)
         parts[id]?.end = start
+        tell(.took(start..<end))
         return start..<end
     }
 }

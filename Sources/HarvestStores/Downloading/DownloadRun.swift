@@ -105,6 +105,7 @@ final class DownloadRun: Sendable {
         var lastError: HarvestError?
         var checkpoint = (at: Monotonic.now, bytes: 0)
         var toldAt = 0.0, toldLearned: TransportOptions.HostLimits?
+        var toldConnections = (running: 0, window: 0, at: 0.0)
         for await event in events {
             if case .ended(let id, let end) = event {
                 tasks.remove(id)
@@ -116,25 +117,29 @@ final class DownloadRun: Sendable {
                 }
             }
             let now = Monotonic.now
-            let (commands, done, total, learned, isComplete, isHopeless) = state.withLock { state in
-                guard var planner = state.planner else {
-                    return (
-                        [DownloadPlanner.Command](), IntervalSet(), 0, TransportOptions.HostLimits?.none, false, false
-                    )
-                }
+            let look: Look? = state.withLock { state in
+                guard var planner = state.planner else { return nil }
                 let commands = planner.plan(now: now)
+                let news = planner.takeNews()
                 state.planner = planner
-                return (
-                    commands, planner.done, planner.total, planner.learned, planner.isComplete, planner.isHopeless
-                )
+                return Look(planner, commands, news)
             }
+            guard let look else { continue }
+            let (done, total, learned) = (look.done, look.total, look.learned)
             if learned != toldLearned, let learned {
                 store.learned(learned)  // before more is asked for than was allowed so far
                 toldLearned = learned
             }
-            for command in commands { carryOut(command, tasks) }
-            if isComplete { return }
-            if isHopeless, let lastError { throw lastError }
+            for news in look.news { tell(news) }
+            for command in look.commands { carryOut(command, tasks) }
+            if look.isComplete { return }
+            if look.isHopeless, let lastError { throw lastError }
+            if (look.running, look.window) != (toldConnections.running, toldConnections.window),
+                now - toldConnections.at >= 0.25
+            {
+                download.events(.connections(look.running, window: look.window))
+                toldConnections = (look.running, look.window, now)
+            }
             state.withLock { $0.lane }?.follow(to: done.front)
             if now - toldAt >= 0.1, total > 0 {
                 progress(done.count, total)
@@ -154,6 +159,34 @@ final class DownloadRun: Sendable {
             }
         }
         throw CancellationError()
+    }
+
+    /// What the planner said in one look.
+    private struct Look {
+        var commands: [DownloadPlanner.Command]
+        var news: [DownloadPlanner.News]
+        var done: IntervalSet
+        var total: Int
+        var learned: TransportOptions.HostLimits?
+        var isComplete: Bool
+        var isHopeless: Bool
+        var running: Int
+        var window: Int
+
+        init(_ planner: DownloadPlanner, _ commands: [DownloadPlanner.Command], _ news: [DownloadPlanner.News]) {
+            (self.commands, self.news) = (commands, news)
+            (done, total, learned) = (planner.done, planner.total, planner.learned)
+            (isComplete, isHopeless) = (planner.isComplete, planner.isHopeless)
+            (running, window) = (planner.running, planner.window)
+        }
+    }
+
+    private func tell(_ news: DownloadPlanner.News) {
+        switch news {
+        case .took(let range): download.events(.steal(range))
+        case .doubled(let range): download.events(.hedge(range))
+        case .replaced(let range): download.events(.replace(range))
+        }
     }
 
     /// Sends the first request: for what is missing first, and no more of it than tells the length.

@@ -18,6 +18,8 @@ final class CurlLoop: Sendable {
     private nonisolated(unsafe) let multi: UnsafeMutableRawPointer
     private let watch: SocketWatch
     private nonisolated(unsafe) let connectTo: UnsafeMutablePointer<curl_slist>?
+    private nonisolated(unsafe) let resolved: UnsafeMutablePointer<curl_slist>?
+    private nonisolated(unsafe) let paces: Paces?
     private let sweepInterval: Double
     private let pool = BufferPool()
 
@@ -41,6 +43,8 @@ final class CurlLoop: Sendable {
         multi = curl_multi_init()
         watch = SocketWatch(for: multi)
         connectTo = options.connectTo.reduce(nil) { curl_slist_append($0, $1) }
+        resolved = options.resolved.reduce(nil) { curl_slist_append($0, $1) }
+        paces = Paces(options.limits)
         let times = options.deadlines
         sweepInterval = min(max(min(times.firstByte, times.idle, times.overall ?? times.idle) / 10, 0.005), 0.25)
         var thread = pthread_t()
@@ -57,6 +61,7 @@ final class CurlLoop: Sendable {
     deinit {
         curl_multi_cleanup(multi)
         curl_slist_free_all(connectTo)
+        curl_slist_free_all(resolved)
     }
 
     /// Ends the thread, and with it every transfer.
@@ -109,7 +114,10 @@ final class CurlLoop: Sendable {
             for transfer in mail.new { start(transfer, &running) }
             for transfer in mail.cancelled { finish(transfer, .cancelled, &running) }
             if mail.isStopped { break }
-            watch.wait(multi, atMost: running.active.isEmpty ? 60 : sweepInterval)
+            // Those that wait for their pace are looked at fifty times a second.
+            let rest = running.active.isEmpty ? 60 : paces == nil ? sweepInterval : min(sweepInterval, 0.02)
+            watch.wait(multi, atMost: rest)
+            goOn(&running)
             takeEnded(&running)
             if Monotonic.now >= nextSweep {
                 sweep(&running)
@@ -118,6 +126,20 @@ final class CurlLoop: Sendable {
         }
         for transfer in running.active.values { finish(transfer, .cancelled, &running) }
         for handle in running.idle { curl_easy_cleanup(handle) }
+    }
+
+    /// Lets go on what was held back.
+    private func goOn(_ running: inout Running) {
+        guard let paces else { return }
+        let now = Monotonic.now
+        for transfer in running.active.values where transfer.isHeld {
+            transfer.heldOn(now)
+            guard paces.admits(transfer.request.address.origin.host, now), let handle = transfer.handle else {
+                continue
+            }
+            transfer.isHeld = false
+            curl_easy_pause(handle, CURLPAUSE_CONT)
+        }
     }
 
     private func takeEnded(_ running: inout Running) {
@@ -184,6 +206,7 @@ final class CurlLoop: Sendable {
             return
         }
         transfer.handle = handle
+        transfer.paces = paces
         running.active[ObjectIdentifier(transfer)] = transfer
         configure(handle, for: transfer)
         curl_multi_add_handle(multi, handle)
@@ -206,7 +229,15 @@ final class CurlLoop: Sendable {
         if let file = options.certificateAuthority { set(CURLOPT_CAINFO, file) }
         if let credentials = transfer.request.credentials { set(CURLOPT_USERPWD, credentials.percentDecoded) }
         if transfer.request.decodesBody { set(CURLOPT_ACCEPT_ENCODING, "gzip") }
+        let origin = transfer.request.address.origin
+        // Decided here, where it is known who is asked directly; the empty string is no proxy.
+        set(CURLOPT_PROXY, options.proxies.proxy(for: origin) ?? "")
+        set(CURLOPT_NOPROXY, "")
+        if !options.pins.isEmpty, let keys = options.pins.first(where: { origin.host == $0.key })?.value {
+            set(CURLOPT_PINNEDPUBLICKEY, keys)
+        }
         _ = ccurl_ptr(handle, CURLOPT_CONNECT_TO, connectTo)
+        if let resolved { _ = ccurl_ptr(handle, CURLOPT_RESOLVE, resolved) }
         _ = ccurl_ptr(handle, CURLOPT_ERRORBUFFER, transfer.message)
         if let ftp = transfer.request.ftp {
             // One command a file instead of a CWD for every folder; data from nowhere but the server itself.
@@ -237,6 +268,7 @@ final class CurlLoop: Sendable {
             handle, CURLOPT_WRITEFUNCTION,
             { bytes, size, count, me in
                 let transfer = Unmanaged<Transfer>.fromOpaque(me!).takeUnretainedValue()
+                if transfer.paces != nil, !transfer.passes(size * count) { return Int(CURL_WRITEFUNC_PAUSE) }
                 return transfer.takeBody(UnsafeRawBufferPointer(start: bytes, count: size * count)) ? size * count : 0
             }, CURLOPT_WRITEDATA, me)
         _ = ccurl_prereq(

@@ -126,7 +126,8 @@ public final class HTTPClient: Sendable {
         var redirects = RedirectPolicy(get.address, mapped: connectMap)
         while true {
             let outcome = try await hop(get, redirects, meter: meter)
-            redirects.answered(from: outcome.peer, throughProxy: options.usesProxy)
+            redirects.answered(
+                from: outcome.peer, throughProxy: options.proxies.proxy(for: redirects.current.origin) != nil)
             if case .cancelled = outcome.failure { throw CancellationError() }
             guard outcome.failure == nil, let head = outcome.head, head.isRedirect, let location = head["location"]
             else {
@@ -147,7 +148,8 @@ public final class HTTPClient: Sendable {
         let request = TransferRequest(
             address: redirects.current, headers: lines,
             credentials: redirects.keepsHeaders ? redirects.first.credentials : nil, decodesBody: get.decodesBody,
-            limit: options.usesProxy ? nil : redirects.limit, isLong: get.isLong,
+            limit: options.proxies.proxy(for: redirects.current.origin) == nil ? redirects.limit : nil,
+            isLong: get.isLong,
             plan: { head in
                 let isPassed = head.isRedirect && head["location"] != nil || RetryPolicy.isRetried(status: head.status)
                 return isPassed ? .stop : plan(head)

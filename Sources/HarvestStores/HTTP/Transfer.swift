@@ -70,6 +70,11 @@ final class Transfer: @unchecked Sendable {
     var headerList: UnsafeMutablePointer<curl_slist>?
     let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
+    /// What bytes have to wait for; `nil` for nothing.
+    var paces: Paces?
+    /// Whether bytes are held back for their pace.
+    var isHeld = false
+
     private let headerLimit: Int
     private var parser = HeadParser()
     private var plan = BodyPlan.stop
@@ -137,6 +142,23 @@ final class Transfer: @unchecked Sendable {
             return length.map { $0 <= Self.drained } ?? false
         }
         return true
+    }
+
+    /// Whether bytes may pass now; else they come again.
+    func passes(_ count: Int) -> Bool {
+        guard let paces else { return true }
+        guard paces.admits(request.address.origin.host, Monotonic.now) else {
+            isHeld = true
+            return false
+        }
+        paces.take(count, of: request.address.origin.host)
+        return true
+    }
+
+    /// Who is held back is neither late nor slow.
+    func heldOn(_ now: Double) {
+        lastProgress = now
+        window = (now, received)
     }
 
     /// Takes a piece of the body; `false` ends the transfer.

@@ -62,6 +62,10 @@ enum TransferFailure: Error, Sendable {
             HarvestError(
                 .denied, "the server's certificate is not trusted: \(message)", at: place,
                 next: "name its authority with --ca if it is yours", underlying: underlying)
+        case CURLE_SSL_PINNEDPUBKEYNOTMATCH.rawValue:
+            HarvestError(
+                .denied, "the server's public key is not the one that HARVEST_PINS names", at: place,
+                next: "ask whoever runs the server, and change HARVEST_PINS only then", underlying: underlying)
         case CURLE_COULDNT_RESOLVE_HOST.rawValue:
             HarvestError(
                 .unavailable, "the host's name does not resolve: \(message)", at: place,
