@@ -52,33 +52,32 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
     }
 
     /// - Complexity: One request per thousand names.
-    public func list(_ prefix: String) async throws -> Listing {
-        try await BucketListing.oneLevel(self.prefix, prefix, pages)
-    }
+    public func list(_ prefix: String) async throws -> Listing { try await listing.oneLevel(self.prefix, prefix) }
 
     public func walk(_ prefix: String, _ page: (Listing) async throws -> Void) async throws {
-        try await pages(try ObjectKey.folder(self.prefix, prefix), isDeep: true) { found in
+        try await listing.walk(try ObjectKey.folder(self.prefix, prefix)) { found in
             try await page(Listing(objects: found.objects.map { $0.below(prefix) }, refused: found.refused))
         }
     }
 
-    /// Asks for one page of a listing after the other (JSON API, Objects: list).
-    private func pages(_ folder: String, isDeep: Bool, _ take: (Listing) async throws -> Void) async throws {
-        var token: String?
-        repeat {
-            var query = ["prefix=\(WebAddress.percentEncoded(folder))"]
-            if !isDeep { query.append("delimiter=%2F") }
-            if let token { query.append("pageToken=\(WebAddress.percentEncoded(token))") }
-            let url = try WebAddress("\(host)/storage/v1/b/\(bucket)/o?" + query.joined(separator: "&"))
-            let json = try JSON(parsing: try await reader.page(url), at: url.text)
-            guard json.object != nil else { throw HarvestError.malformed("not a listing", at: url.text) }
-            try await take(Self.listing(json, folder: folder))
-            let next = json["nextPageToken"]?.string
-            guard next == nil || next != token else {
-                throw HarvestError.malformed("a listing that repeats itself", at: url.text)
-            }
-            token = next
-        } while token != nil
+    private var listing: BucketListing { BucketListing { try await self.page($0, isDeep: $1, from: $2) } }
+
+    /// JSON API, Objects: list.
+    private func page(_ folder: String, isDeep: Bool, from start: BucketStart) async throws -> BucketPage {
+        var query = ["prefix=\(WebAddress.percentEncoded(folder))"]
+        if !isDeep { query.append("delimiter=%2F") }
+        switch start {
+        case .first: break
+        case .token(let token): query.append("pageToken=\(WebAddress.percentEncoded(token))")
+        case .behind(let key): query.append("startOffset=\(WebAddress.percentEncoded(key))")
+        }
+        let url = try WebAddress("\(host)/storage/v1/b/\(bucket)/o?" + query.joined(separator: "&"))
+        let json = try JSON(parsing: try await reader.page(url), at: url.text)
+        guard json.object != nil else { throw HarvestError.malformed("not a listing", at: url.text) }
+        let keys = (json["items"]?.array ?? []).compactMap { $0["name"]?.string } + (json["prefixes"]?.strings ?? [])
+        return BucketPage(
+            listing: Self.listing(json, folder: folder),
+            last: keys.max { $0.utf8.lexicographicallyPrecedes($1.utf8) }, next: json["nextPageToken"]?.string)
     }
 
     private static func listing(_ json: JSON, folder: String) -> Listing {

@@ -3,10 +3,7 @@ import HarvestMarkup
 
 /// One page of ListObjectsV2 (Amazon S3 API reference, 2006-03-01).
 struct S3Listing {
-    /// Names below the folder that was asked for.
-    var listing = Listing()
-    /// Where the next page goes on; `nil` on the last.
-    var next: String?
+    private(set) var page = BucketPage()
 
     /// - Throws: `.malformed` for anything but a `ListBucketResult`.
     init(_ body: Bytes, folder: String, at place: String) throws {
@@ -19,7 +16,12 @@ struct S3Listing {
             guard let text = node?.text else { return nil }
             return isEncoded ? text.formDecoded : text
         }
+        var listing = Listing(), last = ""
+        func reach(_ key: String) { if last.utf8.lexicographicallyPrecedes(key.utf8) { last = key } }
         for child in root.children {
+            if let key = name(child.child("Key") ?? (child.name == "CommonPrefixes" ? child.child("Prefix") : nil)) {
+                reach(key)
+            }
             if child.name == "Contents", let key = name(child.child("Key")), ObjectKey.isRefused(key, in: folder) {
                 listing.refused.append(key)
             } else if child.name == "Contents", let key = name(child.child("Key")),
@@ -36,7 +38,9 @@ struct S3Listing {
                 listing.folders.append(rest)
             }
         }
-        next = root.child("IsTruncated")?.text == "true" ? root.child("NextContinuationToken")?.text : nil
+        page.listing = listing
+        page.last = last.isEmpty ? nil : last
+        page.next = root.child("IsTruncated")?.text == "true" ? root.child("NextContinuationToken")?.text : nil
     }
 }
 

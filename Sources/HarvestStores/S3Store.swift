@@ -64,35 +64,30 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
     }
 
     /// - Complexity: One request per thousand names.
-    public func list(_ prefix: String) async throws -> Listing {
-        try await BucketListing.oneLevel(self.prefix, prefix, pages)
-    }
+    public func list(_ prefix: String) async throws -> Listing { try await listing.oneLevel(self.prefix, prefix) }
 
     public func walk(_ prefix: String, _ page: (Listing) async throws -> Void) async throws {
-        try await pages(try ObjectKey.folder(self.prefix, prefix), isDeep: true) { found in
+        try await listing.walk(try ObjectKey.folder(self.prefix, prefix)) { found in
             try await page(Listing(objects: found.objects.map { $0.below(prefix) }, refused: found.refused))
         }
     }
 
-    /// Asks for one page of a listing after the other.
-    private func pages(_ folder: String, isDeep: Bool, _ take: (Listing) async throws -> Void) async throws {
-        var token: String?
-        repeat {
-            var query = ["list-type=2", "encoding-type=url", "prefix=\(WebAddress.percentEncoded(folder))"]
-            if !isDeep { query.append("delimiter=%2F") }
-            if let token { query.append("continuation-token=\(WebAddress.percentEncoded(token))") }
-            let line = query.joined(separator: "&")
-            let (body, place) = try await inRegion {
-                let url = try WebAddress(root(withBucket: "/") + "?" + line)
-                return (try await reader.page(url), url.text)
-            }
-            let page = try S3Listing(body, folder: folder, at: place)
-            try await take(page.listing)
-            guard page.next == nil || page.next != token else {
-                throw HarvestError.malformed("a listing that repeats itself", at: place)
-            }
-            token = page.next
-        } while token != nil
+    private var listing: BucketListing { BucketListing { try await self.page($0, isDeep: $1, from: $2) } }
+
+    private func page(_ folder: String, isDeep: Bool, from start: BucketStart) async throws -> BucketPage {
+        var query = ["list-type=2", "encoding-type=url", "prefix=\(WebAddress.percentEncoded(folder))"]
+        if !isDeep { query.append("delimiter=%2F") }
+        switch start {
+        case .first: break
+        case .token(let token): query.append("continuation-token=\(WebAddress.percentEncoded(token))")
+        case .behind(let key): query.append("start-after=\(WebAddress.percentEncoded(key))")
+        }
+        let line = query.joined(separator: "&")
+        let (body, place) = try await inRegion {
+            let url = try WebAddress(root(withBucket: "/") + "?" + line)
+            return (try await reader.page(url), url.text)
+        }
+        return try S3Listing(body, folder: folder, at: place).page
     }
 
     // MARK: - Where it lives

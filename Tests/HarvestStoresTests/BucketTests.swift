@@ -1,6 +1,7 @@
 import FaultServing
 import HarvestCore
 @testable import HarvestStores
+import Synchronization
 import Testing
 
 @Suite struct S3Tests {
@@ -11,7 +12,9 @@ import Testing
     ]
 
     /// A bucket that pages its listings by two names, in ListObjectsV2's shape.
-    private func bucket(_ objects: [String: [UInt8]]) -> FaultServer {
+    private func bucket(
+        _ objects: [String: [UInt8]], page size: Int = 2, beginsBehind: Bool = true, late: Int32? = nil
+    ) -> FaultServer {
         FaultServer { request, _ in
             if request.query("list-type") != "2" {
                 let key = request.path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map(decoded)
@@ -30,19 +33,26 @@ import Testing
                     names.insert(key)
                 }
             }
-            let after = decoded(request.query("continuation-token") ?? "")
-            let page = names.filter { $0 > after }.sorted()
+            let behind = beginsBehind ? request.query("start-after") : nil
+            let after = decoded(request.query("continuation-token") ?? behind ?? "")
+            // Amazon's order is that of UTF-8 bytes.
+            let page = names.filter { after.utf8.lexicographicallyPrecedes($0.utf8) }
+                .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
             var xml = "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
             xml +=
-                "<Prefix>\(coded(prefix))</Prefix><EncodingType>url</EncodingType><IsTruncated>\(page.count > 2)</IsTruncated>"
-            if page.count > 2 { xml += "<NextContinuationToken>\(coded(page[1]))</NextContinuationToken>" }
-            for name in page.prefix(2) {
+                "<Prefix>\(coded(prefix))</Prefix><EncodingType>url</EncodingType><IsTruncated>\(page.count > size)</IsTruncated>"
+            if page.count > size {
+                xml += "<NextContinuationToken>\(coded(page[size - 1]))</NextContinuationToken>"
+            }
+            for name in page.prefix(size) {
                 xml +=
                     name.hasSuffix("/")
                     ? "<CommonPrefixes><Prefix>\(coded(name))</Prefix></CommonPrefixes>"
                     : "<Contents><Key>\(coded(name))</Key><ETag>&quot;abc-2&quot;</ETag><Size>\(objects[name]!.count)</Size></Contents>"
             }
-            return .init(headers: ["Content-Type": "application/xml"], body: Array((xml + "</ListBucketResult>").utf8))
+            return .init(
+                headers: ["Content-Type": "application/xml"], body: Array((xml + "</ListBucketResult>").utf8),
+                fault: late.map { .late($0) })
         }
     }
 
@@ -91,6 +101,34 @@ import Testing
         #expect(names == ["s0/0/0", "s0/0/1"] && pages == 1)
         try await store("s3://em-data", ["em-data.s3.amazonaws.com": bucket(objects)]).listAll("") { _ in pages += 1 }
         #expect(pages == 4)
+    }
+
+    /// A pyramid, with names in which one order of letters is not the other's.
+    private static let pyramid: [String: [UInt8]] = {
+        var found: [String: [UInt8]] = [
+            ".zattrs": [1], "s0/.zarray": [2], "s1/.zarray": [2], "s0.txt": [3], "é/\u{1F600}": [4], "é/\u{FFFD}": [5],
+        ]
+        for (level, size) in [("s0", 11), ("s1", 5)] {
+            for z in 0..<size { for y in 0..<size { for x in 0..<size { found["\(level)/\(z)/\(y)/\(x)"] = [6] } } }
+        }
+        return found
+    }()
+
+    @Test(arguments: [true, false]) func `a long listing comes in parallel, whole and in order`(beginsBehind: Bool)
+        async throws
+    {
+        let server = bucket(Self.pyramid, page: 25, beginsBehind: beginsBehind, late: 10)
+        defer { server.stop() }
+        let names = Mutex<[String]>([])
+        try await store("s3://em-data", ["em-data.s3.amazonaws.com": server]).listAll("") { page in
+            names.withLock { $0 += page.map(\.name) }
+        }
+        let expected = Self.pyramid.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        #expect(names.withLock { $0 } == expected)
+        let pages = (expected.count + 24) / 25
+        // One for each part, at the most 16 at a time, and one for each level of the first names.
+        #expect(server.requests.count <= (beginsBehind ? pages + 40 : 2 * pages + 40))
+        if beginsBehind { #expect(server.mostConcurrent > 4) }
     }
 
     @Test(arguments: ["header", "endpoint"]) func `a bucket in another region is found, once`(how: String) async throws
@@ -174,7 +212,7 @@ import Testing
         do { try await store.listAll("") { found.formUnion($0.map(\.name)) } } catch let error as HarvestError {
             #expect(error.kind == .malformed)
         }
-        #expect(found == ["good"] && looping.requests.count == 2)
+        #expect(found == ["good"] && looping.requests.count <= 3)
     }
 }
 
