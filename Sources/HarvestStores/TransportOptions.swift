@@ -52,6 +52,9 @@ public struct TransportOptions: Sendable {
         /// Whether it is said what this host bears: then nothing is learnt of it.
         func isSaid(of origin: WebAddress.Origin) -> Bool { host(origin.host) != nil || concurrentRequests != nil }
 
+        /// Whether bytes are held back anywhere.
+        var isPaced: Bool { bytesPerSecond != nil || hosts.values.contains { $0.bytesPerSecond != nil } }
+
         private func host(_ name: String) -> (name: String, limits: HostLimits)? {
             hosts.first { name == $0.key || name.hasSuffix("." + $0.key) }.map { ($0.key, $0.value) }
         }

@@ -22,6 +22,8 @@ struct HTTPGet: Sendable {
     var decodesBody = false
     /// Whether many MiB may come.
     var isLong = false
+    /// Whether it is one of many small objects, and may be asked for ahead of the answers to others.
+    var goesAhead = false
     /// Whether to stop at a redirect whose target's fragment is a Neuroglancer state (`#!`): it exists nowhere else.
     var stopsAtState = false
     /// What to do with the body of the final answer.
@@ -38,6 +40,7 @@ public final class HTTPClient: Sendable {
     public let options: TransportOptions
     let connectMap: ConnectMap
     private let loop: CurlLoop
+    private let ahead: AheadLane
     private let limiter: Limiter
     private let budgets = Mutex<[WebAddress.Origin: RetryBudget]>([:])
 
@@ -46,11 +49,15 @@ public final class HTTPClient: Sendable {
         self.options = options
         connectMap = try ConnectMap(options.connectTo)
         loop = CurlLoop(options: options)
+        ahead = AheadLane(options: options, connectMap: connectMap)
         // What a host that is mapped elsewhere bears says nothing of the true one.
         limiter = Limiter(options.limits, HostProfiles(file: options.connectTo.isEmpty ? options.profiles : nil))
     }
 
-    deinit { loop.stop() }
+    deinit {
+        loop.stop()
+        ahead.stop()
+    }
 
     /// Gets one answer. Statuses that say "later" are tried again; any other comes back as it is.
     ///
@@ -154,8 +161,16 @@ public final class HTTPClient: Sendable {
                 let isPassed = head.isRedirect && head["location"] != nil || RetryPolicy.isRetried(status: head.status)
                 return isPassed ? .stop : plan(head)
             })
-        return try await limiter.run(at: redirects.current.origin) {
+        let origin = redirects.current.origin
+        return try await limiter.run(at: origin) {
             try Task.checkCancellation()
+            if get.goesAhead, limiter.isBusy(origin), ahead.takes(request) {
+                meter.started()
+                let outcome = await ahead.perform(request)
+                meter.ended(bytes: outcome?.received ?? 0)
+                if let outcome { return outcome }
+                try Task.checkCancellation()
+            }
             meter.started()
             let outcome = await loop.perform(request)
             meter.ended(bytes: outcome.received)

@@ -114,6 +114,14 @@ final class Limiter: Sendable {
         return outcome
     }
 
+    /// Whether so many requests are on their way there that few connections would do better.
+    func isBusy(_ asked: WebAddress.Origin) -> Bool {
+        let origin = limits.gate(of: asked)
+        return state.withLock { $0.gates[origin]?.running ?? 0 >= Self.busy }
+    }
+
+    private static let busy = 8
+
     /// The origin said "later" to one, and means all: fewer at a time, and none for `seconds`.
     func refused(_ asked: WebAddress.Origin, pause seconds: Double) {
         let origin = limits.gate(of: asked), now = Monotonic.now

@@ -106,7 +106,7 @@ final class ObjectReader: Sendable {
             begins()
             return .stream(sink)
         }
-        get.isLong = true
+        (get.isLong, get.goesAhead) = (true, true)
         let response = try await client.get(get, meter: meter)
         try checkStatus(response, address, expected: [200])
         try checkData(response, address)
@@ -193,7 +193,7 @@ final class ObjectReader: Sendable {
         var get = HTTPGet(address: address) { head in
             head.status == 200 ? .collect(atMost: limit) : .window(skip: 0, count: 64 << 10)
         }
-        get.decodesBody = true
+        (get.decodesBody, get.goesAhead) = (true, true)
         let response = try await client.get(get, meter: meter)
         try checkStatus(response, address, expected: [200])
         try checkData(response, address, isDecoded: true)

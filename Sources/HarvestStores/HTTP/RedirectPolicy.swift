@@ -102,6 +102,16 @@ struct ConnectMap: Sendable {
         }
     }
 
+    /// Where an origin is: what the user said, else its own name and port.
+    func target(of origin: WebAddress.Origin) -> (host: String, port: Int) {
+        let entry = entries.first {
+            ($0.host.isEmpty || $0.host == origin.host) && ($0.port == nil || $0.port == origin.port)
+        }
+        guard let entry, let colon = entry.target.lastIndex(of: ":") else { return (origin.host, origin.port) }
+        let (host, port) = (entry.target[..<colon], entry.target[entry.target.index(after: colon)...])
+        return (host.isEmpty ? origin.host : String(host), Int(port) ?? origin.port)
+    }
+
     /// The same as a browser's `--host-resolver-rules`.
     var browserRules: String {
         entries.map { "MAP \($0.host.isEmpty ? "*" : $0.host)\($0.port.map { ":\($0)" } ?? "") \($0.target)" }

@@ -89,6 +89,7 @@ final class Transfer: @unchecked Sendable {
     let started = Monotonic.now
     private(set) var lastProgress = Monotonic.now
     private(set) var hasAnswered = false
+    var head: HTTPHead? { parser.head }
     /// For the drip check: when the current window began, and what had come by then.
     var window: (start: Double, received: Int) = (Monotonic.now, 0)
 
