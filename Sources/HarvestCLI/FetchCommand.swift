@@ -158,10 +158,16 @@ struct FetchCommand: AsyncParsableCommand {
         return file.verifiedBy.map { ", as the server's \($0) says" } ?? ", unverified"
     }
 
+    private static func span(_ seconds: Double) -> String {
+        let whole = Int(min(seconds, 1e12).rounded(.up))
+        return whole < 120 ? "\(whole) s" : whole < 7200 ? "\(whole / 60) min" : "\(whole / 3600) h"
+    }
+
     private func show(_ size: FetchSize) {
         let bytes = size.bytes.map { (size.isExact ? "" : "at most ") + Size.text($0) } ?? "an unknown number of bytes"
         let requests = size.requests.map { "\($0) requests" } ?? "an unknown number of requests"
         let files = size.files.map { "\($0) file\($0 == 1 ? "" : "s")" } ?? "an unknown number of files"
-        Terminal.print("  \(bytes), \(requests), \(files)")
+        let time = size.seconds.map { ", about \(Self.span($0)) by what its host brought before" } ?? ""
+        Terminal.print("  \(bytes), \(requests), \(files)\(time)")
     }
 }

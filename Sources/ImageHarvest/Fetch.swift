@@ -105,6 +105,22 @@ extension Context {
         return outcomes
     }
 
+    /// Says how long a dry run's bytes will take.
+    func estimate(_ outcome: inout Outcome, _ store: any Store) {
+        guard outcome.isDryRun, let bytes = outcome.size.bytes, let store = store as? any RangeStreamingStore else { return }
+        let url = (try? store.webAddress(of: "")) ?? (try? store.webAddress(of: "x"))
+        outcome.size.seconds = url.flatMap { stores.client.expectedSeconds(bytes, from: $0) }
+    }
+
+    /// Remembers how fast a store's host was.
+    func remember(_ outcome: Outcome, _ store: any Store, since start: ContinuousClock.Instant) {
+        guard !outcome.isDryRun, let store = store as? any RangeStreamingStore else { return }
+        let bytes = outcome.files.reduce(0) { $0 + ($1.state == .fetched ? $1.bytes : 0) }
+        let took = start.duration(to: .now).components
+        guard let url = (try? store.webAddress(of: "")) ?? (try? store.webAddress(of: "x")) else { return }
+        stores.client.brought(bytes, in: Double(took.seconds) + Double(took.attoseconds) / 1e18, from: url)
+    }
+
     /// Brings one link's files.
     ///
     /// - Parameter opened: What a probe found there already; `nil` opens it.
@@ -112,7 +128,7 @@ extension Context {
         _ address: String, _ link: Link, _ options: FetchOptions, opened: Contents? = nil,
         _ progress: @escaping @Sendable (Tally) -> Void
     ) async throws -> Outcome {
-        let meter = Meter()
+        let meter = Meter(), start = ContinuousClock.now
         let source = Address(link.url)
         let store = try stores.open(source, meter: meter)
         let plan = try await plan(source, link, options, opened, meter)
@@ -128,11 +144,14 @@ extension Context {
         case .nothing: break
         case .file(let name) where options.isDryRun:
             let segment = Download().segment
-            outcome.size.requests = plan.size.bytes.map { max(1, ($0 + segment - 1) / segment) }
+            if outcome.size.bytes == nil, let total = try? await store.size(of: "") {
+                (outcome.size.bytes, outcome.size.isExact) = (total, true)
+            }
+            outcome.size.requests = outcome.size.bytes.map { max(1, ($0 + segment - 1) / segment) }
             let web = try? (store as? any RangeStreamingStore)?.webAddress(of: "")
             outcome.planned = [
                 PlannedFile(
-                    path: name, url: web ?? source.location, bytes: plan.size.bytes,
+                    path: name, url: web ?? source.location, bytes: outcome.size.bytes,
                     checksum: options.checksum ?? link.checksum)
             ]
         case .tree,
@@ -161,6 +180,8 @@ extension Context {
         case .voxels(let volume, let box, let level, let name):
             outcome.files = [try await fetchVoxels(volume, box, level, name, link, options)]
         }
+        estimate(&outcome, store)
+        remember(outcome, store, since: start)
         outcome.cost = meter.cost
         return outcome
     }
@@ -305,7 +326,7 @@ extension Context {
     private func fetchTree(
         _ address: String, _ options: FetchOptions, _ progress: @escaping @Sendable (Tally) -> Void
     ) async throws -> Outcome? {
-        let meter = Meter(), source = Address(address)
+        let meter = Meter(), source = Address(address), start = ContinuousClock.now
         guard isFolder(source, options) else { return nil }
         let store = try stores.open(source, meter: meter)
         guard let plan = try await tree(source, store, options),
@@ -320,6 +341,8 @@ extension Context {
             try Disk.makeFolder(outcome.folder)
             try await fetchObjects(objects, store, source, options, "files", progress, &outcome)
         }
+        estimate(&outcome, store)
+        remember(outcome, store, since: start)
         for path in refused {
             let refusal = Self.refusal(of: path, in: address)
             options.events(.failed(path, refusal))

@@ -81,6 +81,20 @@ import Testing
         }
     }
 
+    @Test func `a dry run says how long it will take once its host is known`() throws {
+        let served = try Served(), into = try Folder()
+        try Data(count: 20_000_000).write(to: URL(fileURLWithPath: "\(served.place)/large.bin"))
+        let cache = ["HARVEST_CACHE": "\(into.path)/cache"]
+        func seconds() throws -> Any? {
+            let plan = try Command.run(["fetch", served.url + "large.bin", "--dry-run", "--json"], environment: cache)
+            return (plan.json["size"] as? [String: Any])?["expected_s"]
+        }
+        #expect(try seconds() is NSNull)
+        let run = try Command.run(["fetch", served.url, "--into", into.path, "-q"], environment: cache)
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(try seconds() as? Double ?? 0 > 0)
+    }
+
     @Test func `a Metalink that a dry run wrote is fetched, byte for byte`() throws {
         let served = try Served(), into = try Folder()
         try served.sums(try served.shell("md5sum *.dm3"))

@@ -81,7 +81,7 @@ final class Journal: @unchecked Sendable {
             total > 0
         else { return nil }
         // After a restart of the machine, what was written but not synced may be gone.
-        let isSameBoot = json["boot"]?.string == Self.boot
+        let isSameBoot = !Self.boot.isEmpty && json["boot"]?.string == Self.boot
         let bank = isSameBoot ? Int(clamping: word(8)) : 2
         guard (0...2).contains(bank) else { return nil }
         var done = IntervalSet()

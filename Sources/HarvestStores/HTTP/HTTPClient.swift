@@ -181,6 +181,18 @@ public final class HTTPClient: Sendable {
     /// What is asked of an origin, for whoever plans by it.
     func limits(at origin: WebAddress.Origin) -> TransportOptions.HostLimits { limiter.limits(at: origin) }
 
+    /// Seconds that so many bytes from a web or FTP address will take, by what earlier transfers brought from its host; `nil`
+    /// where there were none.
+    public func expectedSeconds(_ bytes: Int, from url: String) -> Double? {
+        guard let origin = try? WebAddress(url).origin else { return nil }
+        return limiter.speed(at: origin).map { Double(bytes) / $0 }
+    }
+
+    /// Takes in what a transfer brought.
+    public func brought(_ bytes: Int, in seconds: Double, from url: String) {
+        if let origin = try? WebAddress(url).origin { limiter.brought(bytes, in: seconds, from: origin) }
+    }
+
     /// Takes in what showed of an origin.
     func learned(_ limits: TransportOptions.HostLimits, at origin: WebAddress.Origin) {
         limiter.learned(limits, at: origin)

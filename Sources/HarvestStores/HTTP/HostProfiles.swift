@@ -15,12 +15,14 @@ final class HostProfiles: Sendable {
         var window: Int?
         /// Retrieves that may start in a second, and how many at once.
         var starts: (Double, Double)?
+        /// What the last transfers of some length brought, in bytes a second.
+        var speed: Double?
         /// Seconds since 1970.
         var learnt: Int
 
         static func == (one: Profile, other: Profile) -> Bool {
             one.connections == other.connections && one.window == other.window
-                && one.starts?.0 == other.starts?.0 && one.starts?.1 == other.starts?.1
+                && one.starts?.0 == other.starts?.0 && one.starts?.1 == other.starts?.1 && one.speed == other.speed
         }
     }
 
@@ -75,6 +77,7 @@ final class HostProfiles: Sendable {
             {
                 profile.starts = (rate, burst)
             }
+            profile.speed = entry["bytes_per_second"]?.double.flatMap { (1...1e12).contains($0) ? $0 : nil }
             found[origin] = profile
         }
         return found
@@ -90,7 +93,7 @@ final class HostProfiles: Sendable {
                 [
                     "connections": JSON(profile.connections), "window": JSON(profile.window),
                     "starts_per_second": JSON(profile.starts?.0), "burst": JSON(profile.starts?.1),
-                    "learnt": .int(profile.learnt),
+                    "bytes_per_second": JSON(profile.speed), "learnt": .int(profile.learnt),
                 ])
         }
         SmallFile.write((["schema": "harvest.hosts/1", "hosts": hosts] as JSON).pretty + "\n", to: file)

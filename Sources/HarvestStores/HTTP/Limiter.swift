@@ -96,6 +96,18 @@ final class Limiter: Sendable {
         for waiter in admitted { waiter.resume(returning: true) }
     }
 
+    /// Bytes a second that earlier transfers of some length brought from an origin; `nil` where there were none.
+    func speed(at origin: WebAddress.Origin) -> Double? { profiles[origin]?.speed }
+
+    /// Takes in what a transfer brought: the last one counts as much as all before.
+    func brought(_ bytes: Int, in seconds: Double, from origin: WebAddress.Origin) {
+        guard bytes >= 8 << 20, seconds > 0 else { return }
+        profiles.update(origin) { profile in
+            let speed = Double(bytes) / seconds
+            profile.speed = (profile.speed.map { ($0 + speed) / 2 } ?? speed).rounded()
+        }
+    }
+
     /// Sends a request by `body` once the origin can bear another.
     ///
     /// - Parameter ahead: How many starts it may be ahead of its time.

@@ -65,6 +65,8 @@ public struct FetchSize: Sendable, Hashable {
     public var files: Int?
     public var requests: Int?
     public var bytes: Int?
+    /// What that takes by what earlier transfers brought from the host; `nil` where none is remembered.
+    public var seconds: Double?
     /// Whether `bytes` is what will be sent; else it is the voxels before compression, and no more than that is sent.
     public var isExact = false
 
@@ -73,7 +75,10 @@ public struct FetchSize: Sendable, Hashable {
     }
 
     var json: JSON {
-        ["files": JSON(files), "requests": JSON(requests), "bytes": JSON(bytes), "exact": .bool(isExact)]
+        [
+            "files": JSON(files), "requests": JSON(requests), "bytes": JSON(bytes), "exact": .bool(isExact),
+            "expected_s": JSON(seconds.map { $0.rounded(.up) }),
+        ]
     }
 }
 
