@@ -19,6 +19,8 @@ struct DownloadPlanner: Sendable {
         var isBounded = true
         /// A part smaller than this is not divided.
         var leastCut = 64 << 10
+        /// A tail smaller than this is left to who has it.
+        var leastTail = 16 << 10
         /// Requests that may start in a second, and how many at once after a rest; `nil` where nothing is known.
         var starts: StartGate.Limit?
         /// Tries of one part without any progress.
@@ -109,7 +111,9 @@ struct DownloadPlanner: Sendable {
     let options: Options
     private var lastID = 0
     /// After so many seconds a connection's speed is believed for the first time.
-    private static let firstLook = 0.05
+    private static let firstLook = 0.03
+    /// Before any speed is known, a connection joins for each so many bytes.
+    private static let laneBytes = 4 << 20
     /// Connections that are of use.
     private var lanes: Int
     /// When their number was set last, and how fast all were then.
@@ -161,6 +165,8 @@ struct DownloadPlanner: Sendable {
         gaps = taken.gaps(in: 0..<total).map { Gap(range: $0) }
         let id = add(own, asked: own.upperBound, now)
         parts[id]?.openedAt = openedAt
+        // Over a long way one connection is slow for its first second, whatever it will bring: others join at once.
+        if options.isBounded, roundTrip ?? 0 >= 0.01 { lanes = max(1, remaining / Self.laneBytes) }
         return id
     }
 
@@ -395,16 +401,19 @@ struct DownloadPlanner: Sendable {
         let usual = medianRate() ?? own
         let candidates = parts.filter { part in
             part.value.asked != nil && part.value.doubledAt == nil
-                && part.value.end - part.value.position > options.leastCut
+                && part.value.end - part.value.position > options.leastTail
         }
         func expected(_ part: Part) -> Double { Double(part.end - part.position) / max(part.rate ?? usual, 1) }
         guard let (id, victim) = candidates.max(by: { (expected($0.value), $0.key) < (expected($1.value), $1.key) }),
             expected(victim) > seconds
         else { return nil }
         let length = Double(victim.end - victim.position), rate = victim.rate ?? usual
-        let cut = (length - rate * (roundTrip ?? 0)) * own / (rate + own * Double(max(1, wanted(now) - running)))
         // Another request costs a round trip: the victim must end sooner by more.
-        let least = max(Double(options.leastCut), rate * (roundTrip ?? 0))
+        let least = max(Double(options.leastTail), rate * (roundTrip ?? 0))
+        let free = length - rate * (roundTrip ?? 0)
+        // All that are idle share it, but no more of them than get something worth a request.
+        let sharers = max(1, min(Double(wanted(now) - running), free / least - rate / own))
+        let cut = free * own / (rate + own * sharers)
         guard cut >= least, length > cut else { return nil }
         let end = victim.end
         let start = end - Int(cut)
