@@ -339,7 +339,9 @@ struct DownloadPlanner: Sendable {
         var size = max(options.chunk.lowerBound, 2 * last)
         if let rate { size = Int(min(rate * options.chunkSeconds, 1e12)) }
         size = min(size, options.chunk.upperBound)
-        size = max(options.chunk.lowerBound, min(size, 2 * unowned / max(1, wanted(now))))
+        // Of a slow one the last ranges are shorter: what is cut off from a range on its way is partly sent in vain.
+        let least = rate.map { min(options.chunk.lowerBound, max(512 << 10, Int(min($0 * 0.7, 1e12)))) }
+        size = max(least ?? options.chunk.lowerBound, min(size, 2 * unowned / max(1, wanted(now))))
         if gap.range.count > size + size / 2 {
             let rest = gap.range.lowerBound + size..<gap.range.upperBound
             gaps.insert(Gap(range: rest, failures: gap.failures, notBefore: gap.notBefore), at: index)
