@@ -1,8 +1,10 @@
+import Glibc
 public import HarvestCore
 import Synchronization
 
-/// A bucket of Amazon S3, or of a server that speaks like it, or a prefix in one, read anonymously.
+/// A bucket of Amazon S3, or of a server that speaks like it, or a prefix in one.
 ///
+/// Requests are signed where ``AccessOptions`` has keys, and are anonymous else, and where the bucket refuses the keys.
 /// Requests go to the bucket's own host; where S3 says that it lives in another region, they go there from then on. Where
 /// ``TransportOptions/s3Endpoint`` names a server, they all go there.
 public final class S3Store: WalkingStore, RangeStreamingStore {
@@ -11,10 +13,14 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
     private let prefix: String
     private let transport: String
     private let reader: ObjectReader
-    private let region = Mutex<String?>(nil)
+    private let settings: AWSSettings
+    private let region: Mutex<String?>
+
+    /// What a request is signed for while nobody said where the bucket lives.
+    private static let usualRegion = "us-east-1"
 
     /// - Parameter address: `s3://bucket/prefix`.
-    /// - Throws: `.invalid` if it is none.
+    /// - Throws: `.invalid` if it is none, and what is wrong with the keys that were named.
     public convenience init(_ address: Address, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
         try self.init(address, client: client, meter: meter, transport: "https")
     }
@@ -25,6 +31,8 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
         (bucket, prefix) = try ObjectKey.split(address, scheme: "s3")
         self.address = address.location
         reader = ObjectReader(client: client, meter: meter)
+        settings = try client.access.aws()
+        region = Mutex(settings.keys == nil ? nil : settings.region)
     }
 
     public var isRemote: Bool { true }
@@ -32,7 +40,7 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
 
     public func read(_ key: String, _ range: ByteRange) async throws -> Reply {
         _ = try Key.components(of: key)
-        return try await inRegion { try await reader.read(try url(of: key), range) }
+        return try await asking { try await reader.read(try url(of: key), range, $0) }
     }
 
     public func stream(
@@ -40,7 +48,7 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int {
         _ = try Key.components(of: key)
-        return try await inRegion { try await reader.stream(try url(of: key), begins: begins, to: sink) }
+        return try await asking { try await reader.stream(try url(of: key), $0, begins: begins, to: sink) }
     }
 
     public func webAddress(of key: String) throws -> String { try url(of: key).text }
@@ -52,12 +60,10 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async -> StreamEnd {
         do {
-            return try await inRegion {
-                let end = await reader.stream(try url(of: key), range, facts: facts, to: sink)
-                // Only an error that was thrown shows in which region the bucket lives.
-                if case .failed(let error) = end, (error as? HarvestError)?.underlying is UnexpectedStatus {
-                    throw error
-                }
+            return try await asking {
+                let end = await reader.stream(try url(of: key), range, $0, facts: facts, to: sink)
+                // Only an error that was thrown shows who may ask, and where.
+                if case .failed(let error) = end { throw error }
                 return end
             }
         } catch { return .failed(error) }
@@ -83,9 +89,9 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
         case .behind(let key): query.append("start-after=\(WebAddress.percentEncoded(key))")
         }
         let line = query.joined(separator: "&")
-        let (body, place) = try await inRegion {
+        let (body, place) = try await asking {
             let url = try WebAddress(root(withBucket: "/") + "?" + line)
-            return (try await reader.page(url), url.text)
+            return (try await reader.page(url, $0), url.text)
         }
         return try S3Listing(body, folder: folder, at: place).page
     }
@@ -94,7 +100,7 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
 
     /// `https://bucket.s3.amazonaws.com`; a name with dots does not fit the certificate and goes into the path.
     private func root(withBucket slash: String) -> String {
-        if let endpoint = reader.client.options.s3Endpoint {
+        if let endpoint = reader.client.options.s3Endpoint ?? settings.endpoint {
             return "\(endpoint.hasSuffix("/") ? String(endpoint.dropLast()) : endpoint)/\(bucket)\(slash)"
         }
         let host = region.withLock { $0.map { "s3.\($0).amazonaws.com" } ?? "s3.amazonaws.com" }
@@ -110,22 +116,35 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
         return try WebAddress(root(withBucket: "/") + path)
     }
 
+    /// Runs `body` as who we are to this bucket, where it lives.
+    private func asking<R: Sendable>(_ body: (Authorize?) async throws -> R) async throws -> R {
+        let signer = settings.keys.map { keys -> Authorize in
+            { [self] address in
+                let signature = SignatureV4(keys: keys, region: region.withLock { $0 } ?? Self.usualRegion)
+                return signature.lines(for: address, at: time(nil))
+            }
+        }
+        return try await reader.client.access.ask("s3://\(bucket)", signer) { authorize in
+            try await inRegion(isSigned: authorize != nil) { try await body(authorize) }
+        }
+    }
+
     /// Runs `body`, and once more if S3 says that the bucket lives in another region.
-    private func inRegion<R: Sendable>(_ body: () async throws -> R) async throws -> R {
+    private func inRegion<R: Sendable>(isSigned: Bool, _ body: () async throws -> R) async throws -> R {
         do { return try await body() } catch let error as HarvestError {
             guard let status = error.underlying as? UnexpectedStatus else { throw error }
             let answer = S3Error(status, at: error.place)
             guard status.head.status == 301 || status.head.status == 400, let found = answer.region else {
-                throw answer.explaining(error, bucket: bucket)
+                throw answer.explaining(error, bucket: bucket, isSigned: isSigned)
             }
             let isNew = region.withLock { known in
                 defer { known = found }
                 return known != found
             }
-            guard isNew else { throw error }
+            guard isNew else { throw answer.explaining(error, bucket: bucket, isSigned: isSigned) }
             do { return try await body() } catch let error as HarvestError {
                 guard let status = error.underlying as? UnexpectedStatus else { throw error }
-                throw S3Error(status, at: error.place).explaining(error, bucket: bucket)
+                throw S3Error(status, at: error.place).explaining(error, bucket: bucket, isSigned: isSigned)
             }
         }
     }

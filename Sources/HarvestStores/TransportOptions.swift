@@ -167,6 +167,8 @@ public struct TransportOptions: Sendable {
     public var deadlines = Deadlines()
     public var retry = RetryPolicy.Options()
     public var limits = Limits()
+    /// Who asks: nobody, unless keys and passwords are named.
+    public var access = AccessOptions()
     /// Where buckets of S3 are asked for instead of Amazon: `https://host:port`, the bucket's name first in the path.
     public var s3Endpoint: String?
     /// The file in which is kept what hosts turned out to bear; `nil` keeps nothing.
@@ -181,7 +183,8 @@ public struct TransportOptions: Sendable {
 
     public init() {}
 
-    /// The defaults, with what `HARVEST_CONNECT_TO` (a comma list), `HARVEST_CA` and `HARVEST_HOST_LIMITS` say.
+    /// The defaults, with what `HARVEST_CONNECT_TO` (a comma list), `HARVEST_CA` and `HARVEST_HOST_LIMITS` say, and with
+    /// the keys and passwords of ``AccessOptions``.
     ///
     /// - Throws: ``HarvestError`` `.invalid`.
     public init(environment: [String: String]) throws(HarvestError) {
@@ -196,6 +199,7 @@ public struct TransportOptions: Sendable {
         s3Endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].lazy.compactMap { environment[$0] }
             .first { !$0.isEmpty }
         if let s3Endpoint { _ = try WebAddress(s3Endpoint) }
+        access = AccessOptions(environment: environment)
         profiles = Self.cacheFolder(environment).map { "\($0)/hosts.json" }
         proxies = ProxySettings(environment)
         if let text = environment["HARVEST_LIMIT_RATE"], !text.isEmpty {

@@ -288,8 +288,10 @@ final class CurlLoop: Sendable {
 
 extension String {
     /// With every valid `%XX` replaced by its byte.
-    var percentDecoded: String {
-        guard contains("%") else { return self }
+    var percentDecoded: String { contains("%") ? String(decoding: percentDecodedBytes, as: UTF8.self) : self }
+
+    /// The bytes that it stands for, every valid `%XX` replaced.
+    var percentDecodedBytes: [UInt8] {
         let bytes = Array(utf8)
         var out: [UInt8] = []
         var index = 0
@@ -304,7 +306,7 @@ extension String {
                 index += 1
             }
         }
-        return String(decoding: out, as: UTF8.self)
+        return out
     }
 
     private static func nibble(_ byte: UInt8) -> UInt8? {

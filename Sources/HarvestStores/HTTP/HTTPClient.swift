@@ -19,6 +19,8 @@ struct HTTPGet: Sendable {
     var headers: [String: String] = [:]
     /// `Name: value` lines of our own that go along on every hop: `Range`, `If-Range`.
     var conditions: [String] = []
+    /// `Name: value` lines that prove who asks, made anew for each request; they stay with the origin of `address`.
+    var authorize: Authorize?
     var decodesBody = false
     /// Whether many MiB may come.
     var isLong = false
@@ -32,6 +34,9 @@ struct HTTPGet: Sendable {
     var isWhole: @Sendable (HTTPHead, Int) -> Bool = { _, _ in true }
 }
 
+/// Gives the header lines that prove who asks for an address.
+typealias Authorize = @Sendable (WebAddress) async throws -> [String]
+
 /// Gets bytes over HTTP: redirects, retries, deadlines and limits per host stand here, once for all that ask.
 ///
 /// One client is one pool of connections and one set of limits; a program needs one. TLS is always verified. Proxies
@@ -39,6 +44,7 @@ struct HTTPGet: Sendable {
 public final class HTTPClient: Sendable {
     public let options: TransportOptions
     let connectMap: ConnectMap
+    let access: Access
     private let loop: CurlLoop
     private let ahead: AheadLane
     private let limiter: Limiter
@@ -48,6 +54,7 @@ public final class HTTPClient: Sendable {
     public init(options: TransportOptions = TransportOptions()) throws(HarvestError) {
         self.options = options
         connectMap = try ConnectMap(options.connectTo)
+        access = Access(options.access)
         loop = CurlLoop(options: options)
         ahead = AheadLane(options: options, connectMap: connectMap)
         // What a host that is mapped elsewhere bears says nothing of the true one.
@@ -152,19 +159,22 @@ public final class HTTPClient: Sendable {
         var lines = get.conditions
         if redirects.keepsHeaders { lines += get.headers.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" } }
         let plan = get.plan
+        let address = redirects.current
         let request = TransferRequest(
-            address: redirects.current, headers: lines,
+            address: address, headers: lines,
             credentials: redirects.keepsHeaders ? redirects.first.credentials : nil, decodesBody: get.decodesBody,
-            limit: options.proxies.proxy(for: redirects.current.origin) == nil ? redirects.limit : nil,
+            limit: options.proxies.proxy(for: address.origin) == nil ? redirects.limit : nil,
             isLong: get.isLong,
             plan: { head in
                 let isPassed = head.isRedirect && head["location"] != nil || RetryPolicy.isRetried(status: head.status)
                 return isPassed ? .stop : plan(head)
             })
-        let origin = redirects.current.origin
-        return try await limiter.run(at: origin) {
+        return try await limiter.run(at: address.origin) {
             try Task.checkCancellation()
-            if get.goesAhead, limiter.isBusy(origin), ahead.takes(request) {
+            var request = request
+            // Only now: a signature tells the time.
+            if redirects.keepsHeaders, let authorize = get.authorize { request.headers += try await authorize(address) }
+            if get.goesAhead, limiter.isBusy(address.origin), ahead.takes(request) {
                 meter.started()
                 let outcome = await ahead.perform(request)
                 meter.ended(bytes: outcome?.received ?? 0)

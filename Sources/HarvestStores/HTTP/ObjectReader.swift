@@ -62,10 +62,12 @@ final class ObjectReader: Sendable {
     }
 
     /// Reads part of the object at `address`, in one request where the server knows ranges.
-    func read(_ address: WebAddress, _ range: ByteRange) async throws -> Reply {
+    ///
+    /// - Parameter authorize: Proves who asks; `nil` asks as nobody.
+    func read(_ address: WebAddress, _ range: ByteRange, _ authorize: Authorize? = nil) async throws -> Reply {
         guard let line = try Self.line(of: range) else {
             if case .bytes(let empty) = range { return Reply(bytes: .empty, offset: empty.lowerBound, total: nil) }
-            guard case .tail = range else { return try await readWhole(address) }
+            guard case .tail = range else { return try await readWhole(address, authorize) }
             return Reply(bytes: .empty, offset: 0, total: nil)
         }
         if let kept = state.withLock({ $0.whole?.address == address ? $0.whole?.bytes : nil }) {
@@ -79,6 +81,7 @@ final class ObjectReader: Sendable {
             default: .window(skip: 0, count: 64 << 10)
             }
         }
+        get.authorize = authorize
         get.conditions = ["Range: \(line)"]
         if let tag = validator(of: address)?.tag { get.conditions.append("If-Range: \(tag)") }
         get.isWhole = { head, received in
@@ -98,7 +101,7 @@ final class ObjectReader: Sendable {
     /// - Returns: Its length as it came.
     /// - Throws: As ``read(_:_:)``.
     func stream(
-        _ address: WebAddress, begins: @escaping @Sendable () -> Void,
+        _ address: WebAddress, _ authorize: Authorize? = nil, begins: @escaping @Sendable () -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int {
         var get = HTTPGet(address: address) { head in
@@ -106,6 +109,7 @@ final class ObjectReader: Sendable {
             begins()
             return .stream(sink)
         }
+        get.authorize = authorize
         (get.isLong, get.goesAhead) = (true, true)
         let response = try await client.get(get, meter: meter)
         try checkStatus(response, address, expected: [200])
@@ -118,7 +122,8 @@ final class ObjectReader: Sendable {
     ///
     /// - Returns: How it ended, and the answer behind a failure that has one.
     func stream(
-        _ address: WebAddress, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        _ address: WebAddress, _ range: Range<Int>, _ authorize: Authorize? = nil,
+        facts: @escaping @Sendable (ObjectFacts) throws -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async -> StreamEnd {
         let refusal = Mutex<(any Error)?>(nil)
@@ -136,6 +141,7 @@ final class ObjectReader: Sendable {
             }
             return .stream(sink)
         }
+        get.authorize = authorize
         get.conditions = ["Range: bytes=\(range.lowerBound)-\(range.upperBound - 1)"]
         get.isLong = range.count >= 1 << 20
         get.isWhole = { head, received in
@@ -179,20 +185,22 @@ final class ObjectReader: Sendable {
     }
 
     /// A page of a listing.
-    func page(_ address: WebAddress) async throws -> Bytes {
+    func page(_ address: WebAddress, _ authorize: Authorize? = nil) async throws -> Bytes {
         let limit = client.options.limits.pageBytes
         var get = HTTPGet(address: address) { _ in .collect(atMost: limit) }
+        get.authorize = authorize
         get.decodesBody = true
         let response = try await client.get(get, meter: meter)
         try checkStatus(response, address, expected: [200])
         return response.body
     }
 
-    private func readWhole(_ address: WebAddress) async throws -> Reply {
+    private func readWhole(_ address: WebAddress, _ authorize: Authorize?) async throws -> Reply {
         let limit = client.options.limits.objectBytes
         var get = HTTPGet(address: address) { head in
             head.status == 200 ? .collect(atMost: limit) : .window(skip: 0, count: 64 << 10)
         }
+        get.authorize = authorize
         (get.decodesBody, get.goesAhead) = (true, true)
         let response = try await client.get(get, meter: meter)
         try checkStatus(response, address, expected: [200])

@@ -61,8 +61,13 @@ public struct WebAddress: Sendable, Hashable {
         path = part(CURLUPART_PATH) ?? "/"
         query = part(CURLUPART_QUERY)
         self.fragment = fragment
-        let isDefault = port == usual
-        text = "\(scheme)://\(origin.host)\(isDefault ? "" : ":\(port)")\(path)\(query.map { "?\($0)" } ?? "")"
+        let place = port == usual ? origin.host : "\(origin.host):\(port)"
+        text = "\(scheme)://\(place)\(path)\(query.map { "?\($0)" } ?? "")"
+    }
+
+    /// As it stands in the `Host` line: the port only where it is not the scheme's own.
+    var hostHeader: String {
+        origin.port == Self.usualPort(origin.scheme) ? origin.host : "\(origin.host):\(origin.port)"
     }
 
     private static func usualPort(_ scheme: String) -> Int { scheme == "https" ? 443 : scheme == "ftp" ? 21 : 80 }
@@ -109,9 +114,11 @@ public struct WebAddress: Sendable, Hashable {
     }
 
     /// Percent-encodes everything but RFC 3986's unreserved characters, for one component or one value.
-    static func percentEncoded(_ text: String) -> String {
+    static func percentEncoded(_ text: String) -> String { percentEncoded(text.utf8) }
+
+    static func percentEncoded(_ bytes: some Sequence<UInt8>) -> String {
         var out: [UInt8] = []
-        for byte in text.utf8 {
+        for byte in bytes {
             switch byte {
             case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
                 UInt8(ascii: "~"):
