@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Holds the program's signatures against what others make of them.
+
+    pip install -r Scripts/requirements.txt
+    python3 Scripts/check_access.py [--bin .build/release] [--seed 1]
+
+A server that speaks like S3 computes every request's signature anew with botocore (of key and query as they were meant,
+encoded by Python) and refuses any other one. Prints the number of requests held against it; status 1 at the first
+difference.
+"""
+import argparse
+import collections
+import hashlib
+import html
+import http.server
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.parse
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+
+KEY, SECRET, TOKEN, REGION = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "IQoJb3J+/=", "eu-west-1"
+HARVEST = None
+counts = collections.Counter()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """On a free port of this machine, until the `with` ends."""
+
+    def __init__(self, handler):
+        super().__init__(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *error):
+        self.shutdown()
+        self.server_close()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *words):
+        pass
+
+    def answer(self, status, body=b"", **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def answer_object(self, data):
+        wanted = self.headers.get("Range")
+        if not wanted:
+            return self.answer(200, data, ETag='"%s"' % hashlib.md5(data).hexdigest())
+        first, _, last = wanted.removeprefix("bytes=").partition("-")
+        start, end = (int(first), min(int(last or len(data)) + 1, len(data))) if first else (-int(last), len(data))
+        start = max(0, start + len(data)) if start < 0 else start
+        if start >= len(data):
+            return self.answer(416, Content_Range=f"bytes */{len(data)}")
+        self.answer(206, data[start:end], Content_Range=f"bytes {start}-{end - 1}/{len(data)}",
+                    ETag='"%s"' % hashlib.md5(data).hexdigest())
+
+
+def s3(objects, token):
+    """A handler for these objects of the bucket `em-data`."""
+
+    def signature(handler, parts, names):
+        """What botocore makes of the request that was meant."""
+        path = urllib.parse.quote(urllib.parse.unquote(parts.path), safe="/-._~")
+        query = "&".join(
+            f"{urllib.parse.quote(name, safe='-._~')}={urllib.parse.quote(value, safe='-._~')}"
+            for name, value in urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
+        host = handler.headers["Host"]
+        request = botocore.awsrequest.AWSRequest(
+            "GET", f"http://{host}{path}" + (f"?{query}" if query else ""),
+            headers={name: handler.headers[name] for name in names})
+        request.context["timestamp"] = handler.headers["x-amz-date"]
+        signer = botocore.auth.S3SigV4Auth(botocore.credentials.Credentials(KEY, SECRET, token), "s3", REGION)
+        text = signer.string_to_sign(request, signer.canonical_request(request))
+        return signer.signature(text, request)
+
+    class S3(Handler):
+        def do_GET(self):
+            header = self.headers.get("Authorization")
+            if not header:
+                counts["unsigned"] += 1
+                return self.answer(403, b"<Error><Code>AccessDenied</Code></Error>")
+            fields = dict(field.split("=", 1) for field in header.removeprefix("AWS4-HMAC-SHA256 ").split(","))
+            parts = urllib.parse.urlsplit(self.path)
+            names = fields["SignedHeaders"].split(";")
+            assert {"host", "x-amz-content-sha256", "x-amz-date"} <= set(names)
+            assert fields["Credential"] == f"{KEY}/{self.headers['x-amz-date'][:8]}/{REGION}/s3/aws4_request"
+            if (fields["Signature"] != signature(self, parts, names)
+                    or self.headers.get("x-amz-security-token") != token):
+                counts["refused"] += 1
+                return self.answer(403, b"<Error><Code>SignatureDoesNotMatch</Code></Error>")
+            counts["signed"] += 1
+            asked = dict(urllib.parse.parse_qsl(parts.query))
+            if "list-type" in asked:
+                return self.answer(200, self.listing(asked))
+            data = objects.get(urllib.parse.unquote(parts.path).removeprefix("/em-data/"))
+            if data is None:
+                return self.answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+            self.answer_object(data)
+
+        def listing(self, asked):
+            after = asked.get("continuation-token", "")
+            names = sorted(n for n in objects if n.startswith(asked["prefix"]) and n > after)
+            page, more = names[:23], names[23:]
+            entries = "".join(
+                f"<Contents><Key>{html.escape(urllib.parse.quote(name))}</Key><Size>{len(objects[name])}</Size>"
+                f'<ETag>"{hashlib.md5(objects[name]).hexdigest()}"</ETag></Contents>' for name in page)
+            # The token is the last name itself: characters of every kind come back in a query.
+            token = f"<NextContinuationToken>{html.escape(page[-1])}</NextContinuationToken>" if more else ""
+            return (f"<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>{'true' if more else 'false'}"
+                    f"</IsTruncated>{token}{entries}</ListBucketResult>").encode()
+
+    return S3
+
+
+def run(*words, **variables):
+    """Runs the program with these variables and no others but PATH."""
+    environment = {"PATH": os.environ["PATH"], "HARVEST_CACHE": "none", **variables}
+    return subprocess.run([HARVEST, *words], env=environment, capture_output=True, text=True, timeout=120)
+
+
+def tree(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*")
+            if path.is_file() and path.name != "manifest.jsonl"}
+
+
+def check_s3(folder, dice):
+    letters = "".join(map(chr, range(0x21, 0x7F))).replace("/", "").replace("\\", "") + " µé漢🔬"
+    names = {"/".join("k" + "".join(dice.choices(letters, k=dice.randint(0, 12))) + "x"
+                      for _ in range(dice.randint(1, 3))) for _ in range(200)}
+    # No name may be another one's folder.
+    names = {name for name in names if not any(other.startswith(name + "/") for other in names)}
+    objects = {"p q+/" + name: dice.randbytes(dice.randint(1, 3000)) for name in names}
+    keys = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": REGION}
+    for token in (None, TOKEN):
+        with Server(s3(objects, token)) as server:
+            own = dict(keys, AWS_ENDPOINT_URL=server.url, **({"AWS_SESSION_TOKEN": token} if token else {}))
+            into = folder / f"token {token is not None}"
+            done = run("fetch", "s3://em-data/p q+/", "--into", str(into), "--json", **own)
+            assert done.returncode == 0, done
+            found = tree(into)
+            wanted = {name.removeprefix("p q+/"): data for name, data in objects.items()}
+            assert sorted(found.values()) == sorted(wanted.values()), (len(found), len(wanted))
+            assert counts["unsigned"] == counts["refused"] == 0, counts
+            manifests = [path.read_text() for path in into.rglob("manifest.jsonl")]
+            assert manifests
+            said = "".join([done.stdout, done.stderr, *manifests])
+            assert SECRET not in said and TOKEN not in said and KEY not in said
+            # A profile says the same, the server's address too.
+            home = folder / "home"
+            (home / ".aws").mkdir(parents=True, exist_ok=True)
+            (home / ".aws/credentials").write_text(
+                f"[em]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
+                + (f"aws_session_token = {token}\n" if token else ""))
+            (home / ".aws/config").write_text(
+                f"[profile em]\nregion = {REGION}\nendpoint_url = {server.url}\n"
+                "[profile sso]\nsso_session = mine\n")
+            listed = run("list", "s3://em-data/p q+/", "--json", HOME=str(home), AWS_PROFILE="em")
+            assert listed.returncode == 0 and counts["refused"] == 0, listed
+            asked = run("list", "s3://em-data/", HOME=str(home), AWS_PROFILE="sso", AWS_ENDPOINT_URL=server.url)
+            assert asked.returncode == 69 and "aws configure export-credentials" in asked.stderr, asked
+            for change, way in (({"AWS_SECRET_ACCESS_KEY": "wrong"}, "refused"), ({"HARVEST_ANONYMOUS": "1"}, "unsigned")):
+                before = counts[way]
+                failed = run("list", "s3://em-data/", **{**own, **change})
+                assert failed.returncode == 77 and counts[way] > before, failed
+            counts["unsigned"] = counts["refused"] = 0
+
+
+def main():
+    global HARVEST
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    root = pathlib.Path(__file__).resolve().parent.parent
+    parser.add_argument("--bin", default=str(root / ".build/release"))
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    HARVEST = f"{options.bin}/harvest"
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        check_s3(folder / "s3", random.Random(options.seed))
+    print(f"{counts['signed']} signed requests as botocore signs them")
+
+
+if __name__ == "__main__":
+    main()
