@@ -1,17 +1,24 @@
 public import HarvestCore
 
-/// A bucket of Google Cloud Storage, or a prefix in one, read anonymously.
+/// A bucket of Google Cloud Storage, or a prefix in one.
+///
+/// Requests carry a token where ``AccessOptions`` has credentials, and are anonymous else, and where the bucket refuses
+/// them. Where ``TransportOptions/gcsEndpoint`` names an emulator, they all go there, anonymously.
 public struct GCSStore: WalkingStore, RangeStreamingStore {
     public let address: String
     private let bucket: String
     private let prefix: String
     private let transport: String
     private let reader: ObjectReader
+    private let tokens: GoogleTokens?
 
-    private var host: String { "\(transport)://storage.googleapis.com" }
+    private var host: String { emulator ?? "\(transport)://storage.googleapis.com" }
+    private var emulator: String? {
+        reader.client.options.gcsEndpoint.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
+    }
 
     /// - Parameter address: `gs://bucket/prefix`.
-    /// - Throws: `.invalid` if it is none.
+    /// - Throws: `.invalid` if it is none, and what is wrong with the credentials that were named.
     public init(_ address: Address, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
         try self.init(address, client: client, meter: meter, transport: "https")
     }
@@ -22,20 +29,21 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
         (bucket, prefix) = try ObjectKey.split(address, scheme: "gs")
         self.address = address.location
         reader = ObjectReader(client: client, meter: meter)
+        tokens = client.options.gcsEndpoint == nil ? try client.access.google() : nil
     }
 
     public var isRemote: Bool { true }
     public var knowsTails: Bool { true }
 
     public func read(_ key: String, _ range: ByteRange) async throws -> Reply {
-        try await reader.read(try url(of: key), range)
+        try await asking { try await reader.read(try url(of: key), range, $0) }
     }
 
     public func stream(
         _ key: String, begins: @escaping @Sendable () -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int {
-        try await reader.stream(try url(of: key), begins: begins, to: sink)
+        try await asking { try await reader.stream(try url(of: key), $0, begins: begins, to: sink) }
     }
 
     public func webAddress(of key: String) throws -> String { try url(of: key).text }
@@ -46,9 +54,14 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
         _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async -> StreamEnd {
-        do { return await reader.stream(try url(of: key), range, facts: facts, to: sink) } catch {
-            return .failed(error)
-        }
+        do {
+            return try await asking {
+                let end = await reader.stream(try url(of: key), range, $0, facts: facts, to: sink)
+                // Only an error that was thrown shows who may ask.
+                if case .failed(let error) = end { throw error }
+                return end
+            }
+        } catch { return .failed(error) }
     }
 
     /// - Complexity: One request per thousand names.
@@ -72,7 +85,7 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
         case .behind(let key): query.append("startOffset=\(WebAddress.percentEncoded(key))")
         }
         let url = try WebAddress("\(host)/storage/v1/b/\(bucket)/o?" + query.joined(separator: "&"))
-        let json = try JSON(parsing: try await reader.page(url), at: url.text)
+        let json = try JSON(parsing: try await asking { try await reader.page(url, $0) }, at: url.text)
         guard json.object != nil else { throw HarvestError.malformed("not a listing", at: url.text) }
         let keys = (json["items"]?.array ?? []).compactMap { $0["name"]?.string } + (json["prefixes"]?.strings ?? [])
         return BucketPage(
@@ -96,10 +109,23 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
             objects: objects, folders: folders, refused: keys.filter { ObjectKey.isRefused($0, in: folder) })
     }
 
+    /// Runs `body` as who we are to this bucket.
+    private func asking<R: Sendable>(_ body: (Authorize?) async throws -> R) async throws -> R {
+        let (client, meter) = (reader.client, reader.meter)
+        let authorize = tokens.map { tokens -> Authorize in
+            { _ in ["Authorization: Bearer \(try await tokens.token(client, meter).value)"] }
+        }
+        return try await client.access.ask("gs://\(bucket)", authorize, body)
+    }
+
     private func url(of key: String) throws(HarvestError) -> WebAddress {
         _ = try Key.components(of: key)
         let whole = ObjectKey.join(prefix, key)
         guard !whole.isEmpty else { throw .invalid("a bucket is not an object", at: address, next: "name a key in it") }
+        if let emulator {  // JSON API, Objects: get
+            let name = WebAddress.percentEncoded(whole)
+            return try WebAddress("\(emulator)/storage/v1/b/\(bucket)/o/\(name)?alt=media")
+        }
         let path = whole.split(separator: "/", omittingEmptySubsequences: false)
             .map { WebAddress.percentEncoded(String($0)) }.joined(separator: "/")
         return try WebAddress("\(host)/\(bucket)/\(path)")

@@ -171,6 +171,8 @@ public struct TransportOptions: Sendable {
     public var access = AccessOptions()
     /// Where buckets of S3 are asked for instead of Amazon: `https://host:port`, the bucket's name first in the path.
     public var s3Endpoint: String?
+    /// The emulator that is asked instead of Google Cloud Storage, as nobody: `http://host:port`.
+    public var gcsEndpoint: String?
     /// The file in which is kept what hosts turned out to bear; `nil` keeps nothing.
     public var profiles: String?
     public var userAgent = "image-harvest/0.1 (+electron microscopy data; libcurl)"
@@ -199,6 +201,11 @@ public struct TransportOptions: Sendable {
         s3Endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].lazy.compactMap { environment[$0] }
             .first { !$0.isEmpty }
         if let s3Endpoint { _ = try WebAddress(s3Endpoint) }
+        // `host:port` alone is what Google's own libraries take too.
+        gcsEndpoint = environment["STORAGE_EMULATOR_HOST"].flatMap { host in
+            host.isEmpty ? nil : host.contains("://") ? host : "http://\(host)"
+        }
+        if let gcsEndpoint { _ = try WebAddress(gcsEndpoint) }
         access = AccessOptions(environment: environment)
         profiles = Self.cacheFolder(environment).map { "\($0)/hosts.json" }
         proxies = ProxySettings(environment)

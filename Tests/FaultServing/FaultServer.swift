@@ -8,6 +8,8 @@ package final class FaultServer: Sendable {
         package var target: String
         /// Names in lower case.
         package var headers: [String: String]
+        /// What was posted.
+        package var body = ""
         /// Which connection it came over, from 0.
         package var connection: Int
 
@@ -178,8 +180,12 @@ package final class FaultServer: Sendable {
         while true {
             while let head = waiting.firstRange(of: end) {
                 let text = String(decoding: waiting[..<head.lowerBound], as: UTF8.self)
-                waiting.removeSubrange(..<head.upperBound)
-                guard answer(client, parse(text, number)) else { return }
+                var request = parse(text, number)
+                let end = head.upperBound + (request.headers["content-length"].flatMap { Int($0) } ?? 0)
+                if waiting.count < end { break }
+                request.body = String(decoding: waiting[head.upperBound..<end], as: UTF8.self)
+                waiting.removeSubrange(..<end)
+                guard answer(client, request) else { return }
             }
             let count = recv(client, &piece, piece.count, 0)
             if count <= 0 { return }

@@ -1,4 +1,5 @@
 import Glibc
+import FaultServing
 import HarvestCore
 @testable import HarvestStores
 import Testing

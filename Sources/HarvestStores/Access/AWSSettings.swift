@@ -33,7 +33,8 @@ struct AWSSettings: Sendable, Equatable {
         let settings = (config ?? [:]).merging(shared ?? [:]) { $1 }.filter { !$0.value.isEmpty }
         region =
             options.variable("AWS_REGION") ?? options.variable("AWS_DEFAULT_REGION") ?? settings["region"]
-        if let region, !S3Error.isRegion(region) {
+        // It becomes part of a host's name; other servers than Amazon's have regions like `RegionOne`.
+        if let region, region.wholeMatch(of: /[A-Za-z0-9_-]{1,64}/) == nil {
             throw .invalid("\"\(region.displayed(limit: 60))\" is no region of S3", next: "check AWS_REGION")
         }
         endpoint = settings["endpoint_url"]
@@ -46,8 +47,13 @@ struct AWSSettings: Sendable, Equatable {
         if named != nil, shared == nil, config == nil {
             throw .invalid("there is no such profile of keys", at: place, next: "check AWS_PROFILE and ~/.aws/config")
         }
-        keys = try Self.pair(
-            settings["aws_access_key_id"], settings["aws_secret_access_key"], settings["aws_session_token"], in: place)
+        do {
+            keys = try Self.pair(
+                settings["aws_access_key_id"], settings["aws_secret_access_key"], settings["aws_session_token"],
+                in: place)
+        } catch {
+            if named != nil { throw error }  // else it stops no anonymous read
+        }
         if keys == nil, named != nil, let how = Self.indirections.first(where: { settings[$0] != nil }) {
             throw .unsupported(
                 "keys that have to be asked for (\(how)) are not supported", at: place,

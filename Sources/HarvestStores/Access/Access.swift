@@ -3,23 +3,24 @@ import Synchronization
 
 /// Who one client is to others: keys are read once, when a store first wants them, and what a bucket made of them is kept.
 final class Access: Sendable {
-    private let options: AccessOptions
-    private let settings = Mutex<Result<AWSSettings, HarvestError>?>(nil)
+    private let settings: Late<AWSSettings>
+    private let tokens: Late<GoogleTokens?>
     private let standings = Mutex<[String: Standing]>([:])
 
     /// How a bucket is asked, once that is known.
     private enum Standing { case authorized, anonymous }
 
-    init(_ options: AccessOptions) { self.options = options }
+    init(_ options: AccessOptions) {
+        settings = Late { () throws(HarvestError) in try AWSSettings(options) }
+        tokens = Late { () throws(HarvestError) in try GoogleKeys.find(options).map(GoogleTokens.init) }
+    }
 
     /// - Throws: As ``AWSSettings/init(_:)``.
-    func aws() throws(HarvestError) -> AWSSettings {
-        try settings.withLock { settings in
-            let found = settings ?? Result { () throws(HarvestError) in try AWSSettings(options) }
-            settings = found
-            return found
-        }.get()
-    }
+    func aws() throws(HarvestError) -> AWSSettings { try settings.value() }
+
+    /// - Returns: `nil` for nobody.
+    /// - Throws: As ``GoogleKeys/find(_:)``.
+    func google() throws(HarvestError) -> GoogleTokens? { try tokens.value() }
 
     /// Runs `body` with `authorize`, and once more as nobody where a bucket refuses: public ones refuse strangers' keys,
     /// and keys of long ago. What worked is how that bucket is asked from then on.
@@ -53,8 +54,25 @@ final class Access: Sendable {
     private func settle(_ bucket: String, _ standing: Standing) { standings.withLock { $0[bucket] = standing } }
 
     private static func isRefusal(_ error: HarvestError) -> Bool {
+        if error.underlying is GoogleTokens.Missing { return true }
         guard let status = error.underlying as? UnexpectedStatus else { return false }
         return [401, 403].contains(status.head.status)
             || status.head.status == 400 && S3Error(status, at: error.place).isOfToken
+    }
+}
+
+/// A value that is made when it is first wanted, once.
+private final class Late<Value: Sendable>: Sendable {
+    private let make: @Sendable () throws(HarvestError) -> Value
+    private let made = Mutex<Result<Value, HarvestError>?>(nil)
+
+    init(_ make: @escaping @Sendable () throws(HarvestError) -> Value) { self.make = make }
+
+    func value() throws(HarvestError) -> Value {
+        try made.withLock { made in
+            let result = made ?? Result { () throws(HarvestError) in try make() }
+            made = result
+            return result
+        }.get()
     }
 }

@@ -228,6 +228,7 @@ final class CurlLoop: Sendable {
         set(CURLOPT_USERAGENT, options.userAgent)
         if let file = options.certificateAuthority { set(CURLOPT_CAINFO, file) }
         if let credentials = transfer.request.credentials { set(CURLOPT_USERPWD, credentials.percentDecoded) }
+        if let form = transfer.request.form { set(CURLOPT_COPYPOSTFIELDS, form.value) }
         if transfer.request.decodesBody { set(CURLOPT_ACCEPT_ENCODING, "gzip") }
         let origin = transfer.request.address.origin
         // Decided here, where it is known who is asked directly; the empty string is no proxy.

@@ -12,7 +12,7 @@ struct HTTPResponse: Sendable {
     var received: Int
 }
 
-/// One GET, redirects and retries included.
+/// One GET, redirects and retries included; or a form that is posted, which follows no redirect.
 struct HTTPGet: Sendable {
     var address: WebAddress
     /// The caller's headers: they stay with the origin of `address`.
@@ -21,6 +21,8 @@ struct HTTPGet: Sendable {
     var conditions: [String] = []
     /// `Name: value` lines that prove who asks, made anew for each request; they stay with the origin of `address`.
     var authorize: Authorize?
+    /// What is posted, as `application/x-www-form-urlencoded`; `nil` gets.
+    var form: Secret?
     var decodesBody = false
     /// Whether many MiB may come.
     var isLong = false
@@ -143,7 +145,8 @@ public final class HTTPClient: Sendable {
             redirects.answered(
                 from: outcome.peer, throughProxy: options.proxies.proxy(for: redirects.current.origin) != nil)
             if case .cancelled = outcome.failure { throw CancellationError() }
-            guard outcome.failure == nil, let head = outcome.head, head.isRedirect, let location = head["location"]
+            guard outcome.failure == nil, let head = outcome.head, head.isRedirect, get.form == nil,
+                let location = head["location"]
             else {
                 return Attempt(outcome: outcome, address: redirects.current)
             }
@@ -162,7 +165,8 @@ public final class HTTPClient: Sendable {
         let address = redirects.current
         let request = TransferRequest(
             address: address, headers: lines,
-            credentials: redirects.keepsHeaders ? redirects.first.credentials : nil, decodesBody: get.decodesBody,
+            credentials: redirects.keepsHeaders ? redirects.first.credentials : nil, form: get.form,
+            decodesBody: get.decodesBody,
             limit: options.proxies.proxy(for: address.origin) == nil ? redirects.limit : nil,
             isLong: get.isLong,
             plan: { head in

@@ -21,6 +21,8 @@ struct TransferRequest: Sendable {
     var headers: [String] = []
     /// `user:password`, percent-encoded as in the address.
     var credentials: String?
+    /// What is posted; `nil` gets.
+    var form: Secret?
     /// Whether a `Content-Encoding` is undone; never for ranges.
     var decodesBody = false
     /// Where the name turns out to be an address further inside than this, the request ends before anything is sent.
