@@ -3,7 +3,7 @@ import Synchronization
 
 /// Files of an FTP server, read by range (`REST`), anonymously unless the address names a user.
 ///
-/// Passive connections only, and data from the server's own address alone. Every read says the file's size and date
+/// `ftps` is TLS from the first byte on (port 990), for commands and files. Passive connections only, and data from the server's own address alone. Every read says the file's size and date
 /// (`SIZE`, `MDTM`); one that differs from the first is a changed file. Nothing is ever followed elsewhere.
 public struct FTPStore: RangeStreamingStore {
     public let address: String
@@ -12,10 +12,10 @@ public struct FTPStore: RangeStreamingStore {
     private let meter: Meter
     private let first = Seen()
 
-    /// - Throws: `.invalid` if `url` is no `ftp` address.
+    /// - Throws: `.invalid` if `url` is no `ftp` or `ftps` address.
     public init(_ url: String, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
-        root = try WebAddress(url)
-        guard root.origin.scheme == "ftp" else { throw .invalid("not an ftp address", at: url.displayed(limit: 300)) }
+        root = try client.access.address(url)
+        guard root.origin.isFTP else { throw .invalid("not an ftp address", at: url.displayed(limit: 300)) }
         let decoded = root.path.percentDecoded
         guard !decoded.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
             throw HarvestError(

@@ -11,7 +11,7 @@ public struct HTTPStore: Store {
 
     /// - Throws: `.invalid` if `url` is no `http` or `https` address.
     public init(_ url: String, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
-        root = try WebAddress(url)
+        root = try client.access.address(url)
         address = root.display
         reader = ObjectReader(client: client, meter: meter)
     }

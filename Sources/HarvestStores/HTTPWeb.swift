@@ -23,7 +23,7 @@ public struct HTTPWeb: Web {
     /// ``Page/finalURL`` and nowhere else.
     public func page(at url: String, headers: [String: String]) async throws -> Page {
         let limit = client.options.limits.pageBytes
-        var get = HTTPGet(address: try WebAddress(url), headers: headers) { _ in .collect(atMost: limit) }
+        var get = HTTPGet(address: try client.access.address(url), headers: headers) { _ in .collect(atMost: limit) }
         get.decodesBody = true
         get.stopsAtState = true
         let response = try await client.get(get, meter: meter)

@@ -16,7 +16,7 @@ public struct Stores: Sendable {
         Kind(schemes: ["https", "http"], summary: "a web server") {
             try HTTPStore($0.location, client: $1, meter: $2)
         },
-        Kind(schemes: ["ftp"], summary: "an FTP server") { try FTPStore($0.location, client: $1, meter: $2) },
+        Kind(schemes: ["ftp", "ftps"], summary: "an FTP server") { try FTPStore($0.location, client: $1, meter: $2) },
         Kind(schemes: ["s3"], summary: "an Amazon S3 bucket") { try S3Store($0, client: $1, meter: $2) },
         Kind(schemes: ["gs"], summary: "a Google Cloud bucket") { try GCSStore($0, client: $1, meter: $2) },
     ]

@@ -71,7 +71,7 @@ public struct TransportOptions: Sendable {
         /// How many requests at a time a gate lets through, to begin with and at the most.
         func window(at origin: WebAddress.Origin, learnt: HostProfiles.Profile?) -> RequestWindow {
             guard let own = host(origin.host)?.limits else {
-                let isFixed = concurrentRequests != nil || origin.scheme == "ftp"
+                let isFixed = concurrentRequests != nil || origin.isFTP
                 let size = (isFixed ? learnt?.connections : learnt?.window) ?? concurrentRequests ?? Self.usual
                 return RequestWindow(size: size, most: isFixed ? size : Self.most)
             }
@@ -81,7 +81,7 @@ public struct TransportOptions: Sendable {
         /// How many requests may start at once after a rest.
         func burst(at origin: WebAddress.Origin) -> Double {
             let own = host(origin.host)?.limits
-            if origin.scheme == "ftp" || own?.requestsPerSecond != nil { return own?.burst ?? 1 }
+            if origin.isFTP || own?.requestsPerSecond != nil { return own?.burst ?? 1 }
             return max(1, requestsPerSecond ?? 1)
         }
 
@@ -94,7 +94,7 @@ public struct TransportOptions: Sendable {
         /// Requests that may start in a second; FTP servers count retrieves.
         func rate(at origin: WebAddress.Origin) -> Double? {
             let own = host(origin.host)?.limits
-            return [origin.scheme == "ftp" ? own?.retrievesPerSecond : nil, own?.requestsPerSecond, requestsPerSecond]
+            return [origin.isFTP ? own?.retrievesPerSecond : nil, own?.requestsPerSecond, requestsPerSecond]
                 .compactMap(\.self).min()
         }
     }

@@ -5,6 +5,7 @@ import Synchronization
 final class Access: Sendable {
     private let settings: Late<AWSSettings>
     private let tokens: Late<GoogleTokens?>
+    private let netrc: Late<Netrc>
     private let standings = Mutex<[String: Standing]>([:])
 
     /// How a bucket is asked, once that is known.
@@ -13,6 +14,7 @@ final class Access: Sendable {
     init(_ options: AccessOptions) {
         settings = Late { () throws(HarvestError) in try AWSSettings(options) }
         tokens = Late { () throws(HarvestError) in try GoogleKeys.find(options).map(GoogleTokens.init) }
+        netrc = Late { () throws(HarvestError) in try Netrc(options) }
     }
 
     /// - Throws: As ``AWSSettings/init(_:)``.
@@ -21,6 +23,13 @@ final class Access: Sendable {
     /// - Returns: `nil` for nobody.
     /// - Throws: As ``GoogleKeys/find(_:)``.
     func google() throws(HarvestError) -> GoogleTokens? { try tokens.value() }
+
+    /// A web or FTP server's address, with the user that `.netrc` has for it unless it names one.
+    ///
+    /// - Throws: `.invalid` for what is no address, and as ``Netrc/init(_:)-(AccessOptions)``.
+    func address(_ url: String) throws(HarvestError) -> WebAddress {
+        try netrc.value().completing(try WebAddress(url))
+    }
 
     /// Runs `body` with `authorize`, and once more as nobody where a bucket refuses: public ones refuse strangers' keys,
     /// and keys of long ago. What worked is how that bucket is asked from then on.

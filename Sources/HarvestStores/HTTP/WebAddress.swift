@@ -1,7 +1,7 @@
 import CCurl
 public import HarvestCore
 
-/// An `http`, `https` or `ftp` address, taken apart by the same parser that later connects to it.
+/// An `http`, `https`, `ftp` or `ftps` address, taken apart by the same parser that later connects to it.
 public struct WebAddress: Sendable, Hashable {
     /// What a request's secrets belong to, and what a limit counts.
     public struct Origin: Sendable, Hashable {
@@ -9,6 +9,9 @@ public struct WebAddress: Sendable, Hashable {
         /// Lower case; an IPv6 address keeps its brackets.
         public var host: String
         public var port: Int
+
+        /// Whether it speaks FTP, over TLS or not.
+        var isFTP: Bool { scheme == "ftp" || scheme == "ftps" }
     }
 
     public let origin: Origin
@@ -21,7 +24,7 @@ public struct WebAddress: Sendable, Hashable {
     /// Without the `#`, as it was written.
     public private(set) var fragment: String?
     /// `user:password` as it was written; only ever sent to this address itself.
-    public let credentials: String?
+    public private(set) var credentials: String?
 
     /// Parses an absolute address.
     ///
@@ -47,8 +50,8 @@ public struct WebAddress: Sendable, Hashable {
             return String(cString: out)
         }
         let scheme = (part(CURLUPART_SCHEME) ?? "").lowercased()
-        guard ["http", "https", "ftp"].contains(scheme), let host = part(CURLUPART_HOST), !host.isEmpty else {
-            throw .invalid("not an http, https or ftp address", at: reference.displayed(limit: 300))
+        guard ["http", "https", "ftp", "ftps"].contains(scheme), let host = part(CURLUPART_HOST), !host.isEmpty else {
+            throw .invalid("not an http, https, ftp or ftps address", at: reference.displayed(limit: 300))
         }
         if let user = part(CURLUPART_USER) {
             credentials = part(CURLUPART_PASSWORD).map { "\(user):\($0)" } ?? user
@@ -70,7 +73,14 @@ public struct WebAddress: Sendable, Hashable {
         origin.port == Self.usualPort(origin.scheme) ? origin.host : "\(origin.host):\(origin.port)"
     }
 
-    private static func usualPort(_ scheme: String) -> Int { scheme == "https" ? 443 : scheme == "ftp" ? 21 : 80 }
+    private static func usualPort(_ scheme: String) -> Int {
+        switch scheme {
+        case "https": 443
+        case "ftp": 21
+        case "ftps": 990
+        default: 80
+        }
+    }
 
     /// The address as a person would copy it, with the fragment, never with the credentials.
     public var display: String { fragment.map { "\(text)#\($0)" } ?? text }
@@ -83,6 +93,13 @@ public struct WebAddress: Sendable, Hashable {
         url += components.map(Self.percentEncoded).joined(separator: "/")
         if let query { url += "?\(query)" }
         return try WebAddress(url)
+    }
+
+    /// The same place for another user; percent-encoded.
+    func with(credentials: String) -> WebAddress {
+        var copy = self
+        copy.credentials = credentials
+        return copy
     }
 
     /// RFC 9110 §10.2.2: a `Location` without a fragment inherits the one of the address that led there.
