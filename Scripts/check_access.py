@@ -1,30 +1,39 @@
 #!/usr/bin/env python3
-"""Holds the program's signatures against what others make of them.
+"""Holds the program's signatures, tokens and logins against what others make of them.
 
     pip install -r Scripts/requirements.txt
     python3 Scripts/check_access.py [--bin .build/release] [--seed 1]
 
 A server that speaks like S3 computes every request's signature anew with botocore (of key and query as they were meant,
-encoded by Python) and refuses any other one. Prints the number of requests held against it; status 1 at the first
-difference.
+encoded by Python) and refuses any other one. A server that speaks like Google verifies what asks for a token with
+openssl. pyftpdlib serves files over implicit TLS to the user of a .netrc. Prints the number of requests held against
+them; status 1 at the first difference.
 """
 import argparse
+import base64
 import collections
 import hashlib
 import html
 import http.server
+import json
+import logging
 import os
 import pathlib
 import random
+import ssl
 import subprocess
-import sys
 import tempfile
 import threading
+import time
 import urllib.parse
 
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
+from pyftpdlib.authorizers import DummyAuthorizer
+from pyftpdlib.handlers import TLS_FTPHandler
+from pyftpdlib.ioloop import IOLoop
+from pyftpdlib.servers import ThreadedFTPServer
 
 KEY, SECRET, TOKEN, REGION = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "IQoJb3J+/=", "eu-west-1"
 HARVEST = None
@@ -34,9 +43,13 @@ counts = collections.Counter()
 class Server(http.server.ThreadingHTTPServer):
     """On a free port of this machine, until the `with` ends."""
 
-    def __init__(self, handler):
+    def __init__(self, handler, certificate=None):
         super().__init__(("127.0.0.1", 0), handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.server_port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -184,6 +197,132 @@ def check_s3(folder, dice):
             counts["unsigned"] = counts["refused"] = 0
 
 
+def openssl(*words):
+    subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
+
+
+def certificate(folder):
+    """Key and certificate of all servers here, in one file."""
+    path = folder / "server.pem"
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 2, "-subj", "/CN=check_access", "-addext",
+            "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:storage.googleapis.com", "-keyout", path, "-out", f"{path}.crt")
+    path.write_text(path.read_text() + pathlib.Path(f"{path}.crt").read_text())
+    return path
+
+
+def google(folder, objects, person):
+    """A handler for these objects of the bucket `em-data`, and for the tokens that open it."""
+
+    def decoded(text):
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+    class Google(Handler):
+        def do_POST(self):
+            form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            if form["grant_type"] == "refresh_token":
+                assert form == {"grant_type": "refresh_token", **person}, form
+            else:
+                assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer", form
+                text, _, signature = form["assertion"].rpartition(".")
+                (folder / "text").write_text(text)
+                (folder / "signature").write_bytes(decoded(signature))
+                openssl("dgst", "-sha256", "-verify", folder / "public.pem", "-signature", folder / "signature",
+                        folder / "text")
+                header, claims = (json.loads(decoded(part)) for part in text.split("."))
+                assert header == {"alg": "RS256", "typ": "JWT", "kid": "key-1"}, header
+                assert abs(claims.pop("iat") - time.time()) < 60 and 0 < claims.pop("exp") - time.time() <= 3600, claims
+                assert claims == {"iss": "em@project.iam", "aud": f"https://{self.headers['Host']}/token",
+                                  "scope": "https://www.googleapis.com/auth/devstorage.read_only"}, claims
+            counts["tokens"] += 1
+            self.answer(200, json.dumps({"access_token": TOKEN, "expires_in": 3599, "token_type": "Bearer"}).encode())
+
+        def do_GET(self):
+            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+                return self.answer(401)
+            counts["opened"] += 1
+            parts = urllib.parse.urlsplit(self.path)
+            if parts.path == "/storage/v1/b/em-data/o":
+                return self.answer(200, json.dumps(
+                    {"items": [{"name": name, "size": str(len(data))} for name, data in objects.items()]}).encode())
+            self.answer_object(objects[urllib.parse.unquote(parts.path).removeprefix("/em-data/")])
+
+    return Google
+
+
+def check_google(folder, pem, dice):
+    key = folder / "key.pem"
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key)
+    openssl("pkey", "-in", key, "-pubout", "-out", folder / "public.pem")
+    objects = {f"p/{name}": dice.randbytes(dice.randint(1, 3000)) for name in ("a", "b c", "d+e", "f/µ")}
+    person = {"client_id": "me", "client_secret": "s +&=%", "refresh_token": "1//0g-é"}
+    with Server(google(folder, objects, person), pem) as server:
+        for kind, members in {
+            "authorized_user": person,
+            "service_account": {"client_email": "em@project.iam", "private_key_id": "key-1", "private_key": key.read_text()},
+        }.items():
+            into, file = folder / f"into {kind}", folder / f"{kind}.json"
+            file.write_text(json.dumps({"type": kind, "token_uri": f"{server.url}/token", **members}))
+            before = counts["tokens"]
+            done = run("fetch", "gs://em-data/p/", "--into", str(into), HARVEST_CA=str(pem),
+                       HARVEST_CONNECT_TO=f"storage.googleapis.com:443:127.0.0.1:{server.server_port}",
+                       GOOGLE_APPLICATION_CREDENTIALS=str(file))
+            assert done.returncode == 0 and counts["tokens"] == before + 1, done
+            assert sorted(tree(into).values()) == sorted(objects.values())
+
+
+def check_ftps(folder, pem, dice):
+    root = folder / "root"
+    files = root / "data"
+    (files / "below").mkdir(parents=True)
+    for name in ("a.bin", "b c.bin", "below/d.bin"):
+        (files / name).write_bytes(dice.randbytes(dice.randint(1, 300_000)))
+    logging.basicConfig(level=logging.CRITICAL)  # else pyftpdlib tells all it does
+    authorizer = DummyAuthorizer()
+    authorizer.add_user("em:user", "pass word#", str(root), perm="elr")
+
+    class Implicit(TLS_FTPHandler):
+        certfile, tls_control_required, tls_data_required = str(pem), True, True
+
+        def handle(self):
+            self.secure_connection(self.ssl_context)
+            self._do_ssl_handshake()
+
+        def handle_ssl_established(self):
+            super().handle()  # greets
+
+        def on_file_sent(self, file):
+            counts["ftps"] += 1
+
+    class ClearData(Implicit):
+        """Encrypts commands and no files."""
+        tls_data_required = False
+
+        def ftp_PROT(self, line):
+            self.respond("534 no")
+
+    netrc = folder / "netrc"
+    netrc.write_text('machine other.org login x password y\nmachine localhost\n login em:user password "pass word#"\n')
+    # Both to the end: pyftpdlib's threaded servers share the event that stops them.
+    servers = {}
+    for handler in (Implicit, ClearData):
+        handler.authorizer = authorizer
+        servers[handler] = ThreadedFTPServer(("127.0.0.1", 0), handler, ioloop=IOLoop())
+        threading.Thread(target=servers[handler].serve_forever, daemon=True).start()
+    trusted, known = {"HARVEST_CA": str(pem)}, {"NETRC": str(netrc)}
+    for number, (handler, secrets, status) in enumerate((
+        (Implicit, {**known, **trusted}, 0), (Implicit, known, 77), (Implicit, trusted, 77),
+        (ClearData, {**known, **trusted}, 69),
+    )):
+        into = folder / f"into {number}"
+        done = run("fetch", f"ftps://localhost:{servers[handler].address[1]}/data/", "--into", str(into), **secrets)
+        assert done.returncode == status, (status, secrets, done)
+        assert "pass word" not in done.stdout + done.stderr
+        if status == 0:
+            assert sorted(tree(into).values()) == sorted(tree(files).values())
+    for server in servers.values():
+        server.close_all()
+
+
 def main():
     global HARVEST
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -194,8 +333,14 @@ def main():
     HARVEST = f"{options.bin}/harvest"
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        check_s3(folder / "s3", random.Random(options.seed))
-    print(f"{counts['signed']} signed requests as botocore signs them")
+        for part in ("s3", "google", "ftps"):
+            (folder / part).mkdir()
+        dice, pem = random.Random(options.seed), certificate(folder)
+        check_s3(folder / "s3", dice)
+        check_google(folder / "google", pem, dice)
+        check_ftps(folder / "ftps", pem, dice)
+    print(f"{counts['signed']} requests signed as botocore signs them; {counts['tokens']} tokens, asked for as openssl "
+          f"verifies, for {counts['opened']} requests; {counts['ftps']} files by TLS and .netrc")
 
 
 if __name__ == "__main__":

@@ -38,8 +38,8 @@ phase "replica against tifffile, zarr-python and tensorstore"
 check "replica against the reference readers" .build/venv/bin/python Scripts/check_replica.py --binary "$bin/harvest-replica"
 phase "voxels over the replica against tifffile, zarr-python and tensorstore"
 check "voxels against the reference readers" .build/venv/bin/python Scripts/check_voxels.py "$bin"
-phase "keys against botocore"
-check "keys against botocore" .build/venv/bin/python Scripts/check_access.py --bin "$bin"
+phase "keys, tokens and logins against botocore, openssl and pyftpdlib"
+check "keys, tokens and logins against botocore, openssl and pyftpdlib" .build/venv/bin/python Scripts/check_access.py --bin "$bin"
 phase "transfer soak, bounded"
 soak() { python3 Scripts/soak_transfer.py "$1" --harvest "$bin/harvest" --count "$2"; }
 check "transfer soak: cuts" soak cuts 500

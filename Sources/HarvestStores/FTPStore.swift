@@ -150,8 +150,7 @@ public struct FTPStore: RangeStreamingStore {
     ///
     /// - Complexity: One command, two for an old server.
     public func list(_ prefix: String) async throws -> Listing {
-        var folder = try root.appending(try Key.components(of: prefix))
-        if !folder.path.hasSuffix("/") { folder = try WebAddress(folder.text + "/") }
+        let folder = try root.appending(try Key.components(of: prefix) + [""])  // a slash at its end
         let limit = client.options.limits.pageBytes
         for command in ["MLSD", "LIST"] {
             let outcome = try await client.ftp(folder, FTPCommand(listing: command), meter: meter) { _ in

@@ -28,8 +28,7 @@ public struct HTTPStore: Store {
     /// - Throws: ``HarvestError`` `.unsupported` where the server makes no such page.
     /// - Complexity: One request.
     public func list(_ prefix: String) async throws -> Listing {
-        var folder = try root.appending(try Key.components(of: prefix))
-        if !folder.path.hasSuffix("/") { folder = try WebAddress(folder.text + "/") }
+        let folder = try root.appending(try Key.components(of: prefix) + [""])  // a slash at its end
         let page: Bytes
         do { page = try await reader.page(folder) } catch let error as HarvestError where error.kind == .denied {
             throw HarvestError.unsupported(

@@ -199,6 +199,14 @@ import Testing
             listing.objects == [.init(name: "slice 0.dm3", bytes: 30_396_032, modified: "11-02-2023  14:30")])
     }
 
+    @Test func `FTP over TLS is asked as gently as FTP, at its own port`() throws {
+        // RFC 4217 and IANA: ftps, 990/tcp
+        let address = try WebAddress("ftps://ftp.ebi.ac.uk/a"), limits = TransportOptions().limits
+        #expect(address.origin.port == 990 && address.text == "ftps://ftp.ebi.ac.uk/a")
+        #expect(limits.rate(at: address.origin) == 4 && limits.burst(at: address.origin) == 4)
+        #expect(try Stores().open(Address("ftps://ftp.ebi.ac.uk/a")) is FTPStore)
+    }
+
     @Test(arguments: ["ftp://h/a%0d%0aDELE%20x", "ftp://h/%00", "ftp://h/a\u{7F}b"])
     func `a path that would be another command is refused`(url: String) throws {
         let client = try quickClient()

@@ -55,6 +55,14 @@ import Testing
         #expect(try HTTPStore("http://one.test/k", client: client).address == "http://one.test/k")
     }
 
+    @Test func `a folder's listing is asked for as the user of the address, below it too`() async throws {
+        let server = FaultServer { _, _ in .init(status: 404) }
+        let store = try HTTPStore("http://user:s3cret@127.0.0.1:\(server.port)/data", client: quickClient())
+        for folder in ["", "below"] { _ = try? await store.list(folder) }
+        #expect(server.requests.map(\.path) == ["/data/", "/data/below/"])
+        #expect(server.requests.allSatisfy { $0.headers["authorization"] == "Basic dXNlcjpzM2NyZXQ=" })
+    }
+
     @Test func `HARVEST_ANONYMOUS asks as nobody, and a file that is named must be there`() async throws {
         let folder = Folder()
         folder.write(".netrc", Array("machine h login user password p".utf8))
