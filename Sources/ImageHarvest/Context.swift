@@ -24,7 +24,8 @@ public struct Context: Sendable {
         web = HTTPWeb(client: stores.client, settings: settings, browser: browser)
     }
 
-    /// As the process's environment says: `HARVEST_CONNECT_TO`, `HARVEST_CA`, proxies, `HARVEST_OPENORGANELLE_KEY`.
+    /// As the process's environment says: `HARVEST_CONNECT_TO`, `HARVEST_CA`, proxies, `HARVEST_OPENORGANELLE_KEY`, and
+    /// the keys of <doc:Access>.
     public init(environment: [String: String]) throws {
         var settings: [String: String] = [:]
         settings["openorganelle-key"] = environment["HARVEST_OPENORGANELLE_KEY"]
