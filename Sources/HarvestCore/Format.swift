@@ -8,6 +8,9 @@ public protocol Format: Sendable {
     var title: String { get }
     /// Extensions that suggest it, lower case, without the dot.
     var fileExtensions: [String] { get }
+    /// The keys of the documents by which it is known and described, where they stand beside its data: of a remote
+    /// address they are asked for at once, those that only may be there too. Empty for a format of one file.
+    var documents: [String] { get }
 
     /// Reads the header of what lies at the store's own address.
     ///
@@ -15,6 +18,15 @@ public protocol Format: Sendable {
     /// - Throws: ``HarvestError`` `.malformed` naming the byte or key; `.unsupported` for a feature that is valid but
     ///   not read here, and for array-by-array faults nothing: those stand in the ``ArrayEntry``.
     func open(_ store: any Store, options: OpenOptions) async throws -> Contents?
+}
+
+extension Format {
+    public var documents: [String] { [] }
+
+    /// Whether the name of what lies at the store's address ends as this format's files do.
+    public func isPromised(by store: any Store) -> Bool {
+        fileExtensions.contains(Address(store.address).fileExtension)
+    }
 }
 
 /// How much of a header is wanted.

@@ -14,6 +14,7 @@ public struct SubStore: Store {
             ? store.address : store.address.hasSuffix("/") ? store.address + prefix : "\(store.address)/\(prefix)"
     }
     public var isRemote: Bool { store.isRemote }
+    public var knowsTails: Bool { store.knowsTails }
 
     public func read(_ key: String, _ range: ByteRange) async throws -> Reply { try await store.read(join(key), range) }
     public func list(_ prefix: String) async throws -> Listing { try await store.list(join(prefix)) }

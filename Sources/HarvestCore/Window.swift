@@ -24,7 +24,11 @@ public final class Window: Sendable {
     /// More header than this is no header (FAULTS: metadata ≤ 64 MiB).
     private static let budget = 64 << 20
 
-    public init(_ store: any Store, key: String = "", readAhead: Int = 16 << 10) throws {
+    /// What comes in one round trip on a new connection: a server sends ten segments of 1,448 bytes (RFC 6928 §2), its
+    /// own header among them, before it waits for the first answer.
+    public static let firstFlight = 12 << 10
+
+    public init(_ store: any Store, key: String = "", readAhead: Int = firstFlight) throws {
         self.store = store
         self.key = key
         self.readAhead = readAhead

@@ -103,19 +103,22 @@ extension Context {
     ) async -> Collected {
         var entry = Collected(address: request.address, id: id)
         do {
-            let web = CountingWeb(web)
-            let resolved = await Self.result { try await resolve(request.address, through: web) }
+            let web = CountingWeb(web), meter = Meter()
+            let resolved = await Self.result { try await resolve(request.address, through: web, meter: meter) }
             // What the portal said is kept also where it could not be understood.
             try RawPages.write(web.pages, to: "\(options.folder)/raw/\(id)")
             let link: Link
+            var ahead: AheadStore?
             switch try resolved.get() {
-            case .data(let address): link = Link(url: address.location, format: address.format)
+            case .data(let address, let asked):
+                link = Link(url: address.location, format: address.format)
+                ahead = asked
             case .page(let dataset, _):
                 entry.dataset = dataset
                 link = try Self.link(request.link ?? options.link, of: dataset)
             }
-            let meter = Meter()
-            let contents = try await open(Address(link.url), format: link.format, options: options.open, meter: meter)
+            let contents = try await open(
+                Address(link.url), format: link.format, options: options.open, meter: meter, ahead: ahead)
             entry.probe = Probe(
                 address: request.address, link: link, contents: contents, cost: meter.cost,
                 portalRequests: web.pages.count, dataset: entry.dataset)

@@ -54,13 +54,14 @@ extension Context {
     /// Opens what lies at `address`, whatever its format: the one named, the one its extension suggests, or the first
     /// that knows the bytes.
     ///
+    /// - Parameter ahead: What was asked of the address already, counted by `meter`.
     /// - Throws: ``HarvestError`` `.notFound`, `.unsupported` where no format knows the bytes, and what the format says.
     public func open(
-        _ address: Address, format: String? = nil, options: OpenOptions = OpenOptions(), meter: Meter = Meter()
-    )
-        async throws -> Contents
-    {
-        let store = try stores.open(address, meter: meter)
+        _ address: Address, format: String? = nil, options: OpenOptions = OpenOptions(), meter: Meter = Meter(),
+        ahead: AheadStore? = nil
+    ) async throws -> Contents {
+        let store = try ahead ?? askAhead(address, format: format, meter: meter)
+        defer { store.finish() }
         var missing: HarvestError?
         for candidate in try candidates(address, named: format ?? address.format) {
             do {
@@ -74,6 +75,16 @@ extension Context {
         throw HarvestError(
             .unsupported, "no format here knows what lies there", at: address.text,
             next: "formats: \(known); name one with ADDRESS|format: if it is hidden behind an odd name")
+    }
+
+    /// The store at `address`, with the documents of the formats that are most likely there already asked for.
+    ///
+    /// Where the answer to a question costs more than the wait for it (FTP), or nothing, nothing is asked ahead.
+    func askAhead(_ address: Address, format: String? = nil, meter: Meter) throws -> AheadStore {
+        let store = try stores.open(address, meter: meter)
+        let isAsked = store.isRemote && store.knowsTails
+        let likely = try candidates(address, named: format ?? address.format).prefix { !$0.documents.isEmpty }
+        return AheadStore(store, asking: isAsked ? likely.flatMap(\.documents) : [])
     }
 
     private func candidates(_ address: Address, named name: String?) throws -> [any Format] {

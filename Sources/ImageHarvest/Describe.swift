@@ -21,22 +21,33 @@ extension Context {
     enum Resolved: Sendable {
         /// A portal's page, which took so many requests.
         case page(Dataset, requests: Int)
-        /// Data, opened as it is.
-        case data(Address)
+        /// Data, opened as it is, and what was asked of it on the way.
+        case data(Address, AheadStore?)
     }
 
     /// Asks the portal that publishes `address`. Where only the rule for any page would, the address may as well be a
-    /// folder of chunks: a page that is none, or links to no data, is taken for data. That costs one request.
+    /// folder of chunks: a page that is none, or links to no data, is taken for data.
     ///
-    /// - Parameter web: Keeps the pages that were asked for.
-    func resolve(_ address: String, through web: CountingWeb? = nil) async throws -> Resolved {
-        guard let portal = portal(publishing: address) else { return .data(Address(address)) }
+    /// - Parameters:
+    ///   - web: Keeps the pages that were asked for.
+    ///   - meter: Counts what is asked of a name without an extension before it is read as a page: whether it is a
+    ///     folder of chunks; `nil` does not ask.
+    func resolve(
+        _ address: String, through web: CountingWeb? = nil, meter: Meter? = nil
+    ) async throws -> Resolved {
+        guard let portal = portal(publishing: address) else { return .data(Address(address), nil) }
+        var ahead: AheadStore?
+        if let meter, portal is WebPage, Address(address).fileExtension.isEmpty {
+            let asked = try askAhead(Address(address), meter: meter)
+            if try await asked.hasAny() { return .data(Address(address), asked) }
+            ahead = asked
+        }
         let web = web ?? CountingWeb(self.web)
         do {
             let dataset = try await portal.describe(address, through: web)
             return .page(dataset, requests: web.pages.count)
         } catch  where portal is WebPage && !(error is CancellationError) {
-            return .data(Address(address))
+            return .data(Address(address), ahead)
         }
     }
 }

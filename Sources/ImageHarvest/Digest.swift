@@ -65,8 +65,8 @@ extension Context {
     public func openData(_ address: String, link: String?, _ options: OpenOptions = OpenOptions()) async throws
         -> Contents
     {
-        switch try await resolve(address) {
-        case .data(let address): return try await open(address, options: options)
+        switch try await resolve(address, meter: Meter()) {
+        case .data(let address, let ahead): return try await open(address, options: options, ahead: ahead)
         case .page(let dataset, _):
             var wanted = ProbeOptions()
             wanted.link = link

@@ -91,7 +91,7 @@ extension Context {
         var options = options
         switch try await resolve(address) {
         case .page(let found, _): dataset = found
-        case .data(let bare):
+        case .data(let bare, _):
             options.around = try options.around?.located(in: nil, address)
             return [try await fetch(address, Link(url: bare.location, format: bare.format), options, progress)]
         }

@@ -58,12 +58,14 @@ extension Context {
         Probe, HarvestError
     >] {
         let described: (dataset: Dataset, requests: Int)
-        switch try await resolve(address) {
+        let meter = Meter()
+        switch try await resolve(address, meter: meter) {
         case .page(let dataset, let requests): described = (dataset, requests)
-        case .data(let address):
+        case .data(let address, let ahead):
             return [
                 await Self.result {
-                    try await probe(address, link: nil, options, dataset: nil, portalRequests: 0)
+                    try await probe(
+                        address, link: nil, options, dataset: nil, portalRequests: 0, meter: meter, ahead: ahead)
                 }
             ]
         }
@@ -74,7 +76,7 @@ extension Context {
                     let isPrimary = link == described.dataset.primaryLink
                     var probe = try await probe(
                         Address(link.url), link: link, options, dataset: isPrimary ? described.dataset : nil,
-                        portalRequests: described.requests)
+                        portalRequests: described.requests + meter.cost.requests)
                     probe.address = address
                     return probe
                 })
@@ -82,11 +84,12 @@ extension Context {
         return probes
     }
 
-    private func probe(_ address: Address, link: Link?, _ options: ProbeOptions, dataset: Dataset?, portalRequests: Int)
-        async throws -> Probe
-    {
-        let meter = Meter()
-        let contents = try await open(address, format: link?.format, options: options.open, meter: meter)
+    private func probe(
+        _ address: Address, link: Link?, _ options: ProbeOptions, dataset: Dataset?, portalRequests: Int,
+        meter: Meter = Meter(), ahead: AheadStore? = nil
+    ) async throws -> Probe {
+        let contents = try await open(
+            address, format: link?.format, options: options.open, meter: meter, ahead: ahead)
         return Probe(
             address: address.text, link: link, contents: contents, cost: meter.cost, portalRequests: portalRequests,
             dataset: dataset, stated: options.stated)

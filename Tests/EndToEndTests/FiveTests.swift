@@ -59,7 +59,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (tiff, "ftp.ebi.ac.uk", 4, 128 << 10),
+        (tiff, "ftp.ebi.ac.uk", 3, 64 << 10),
         (slices + "F57-8_test1_3VBSED_slice_0000.dm3", "ftp.ebi.ac.uk", 3, 256 << 10),
         (hemibrain, "storage.googleapis.com", 2, 128 << 10),
     ])

@@ -1,5 +1,6 @@
 import HarvestCore
 import HarvestFormats
+import HarvestStores
 import HarvestTesting
 import Testing
 
@@ -140,13 +141,35 @@ private func open(_ bytes: [UInt8]) async throws -> Contents? {
         }
     }
 
-    @Test func `a remote file of 30 MB is read at both ends alone`() async throws {
-        let bytes = slice(DMFile(), [5496, 5500])
-        let store = CountingStore(ZarrMemoryStore(["": bytes]), isRemote: true)
+    /// Thumbnail and image as DigitalMicrograph writes them, and 30 KB of tags behind the data.
+    private func large(thumbnail side: Int) -> [UInt8] {
+        let dm = DMFile()
+        let small = dm.image(
+            [side, side], type: 23, 10, [UInt8](repeating: 9, count: 4 * side * side), count: 4 * side * side)
+        let notes = (0..<200).map { dm.text("Note \($0)", String(repeating: "x", count: 60)) }
+        let count = 5496 * 5500
+        let image = dm.image(
+            [5496, 5500], type: 6, 10, [UInt8](repeating: 7, count: count), count: count, tags: notes)
+        return dm.file([small, image], thumbnails: [0])
+    }
+
+    @Test(arguments: [(32, 2, 64 << 10), (192, 3, 72 << 10)])
+    func `a remote file of 30 MB is read at both ends, and behind its thumbnail`(
+        side: Int, requests: Int, most: Int
+    ) async throws {
+        let store = CountingStore(
+            MemoryStore(["": large(thumbnail: side)], address: "https://host.org/slice.dm3"), isRemote: true,
+            knowsTails: true)
         let contents = try #require(try await DigitalMicrograph().open(store, options: OpenOptions()))
         #expect(contents.images[0].metadata.shape == [5500, 5496])
-        #expect(contents.images[0].metadata.instrument["slice_thickness"] == .double(50))
-        #expect(store.reads.count <= 3 && store.reads.reduce(0) { $0 + $1.bytes } <= 256 << 10)
+        #expect(store.count == requests && store.bytes <= most)
+    }
+
+    @Test func `a store that knows no tails says the same in two requests`() async throws {
+        let store = CountingStore(MemoryStore(["": large(thumbnail: 192)]), isRemote: true)
+        let contents = try #require(try await DigitalMicrograph().open(store, options: OpenOptions()))
+        #expect(contents.images[0].metadata.shape == [5500, 5496])
+        #expect(store.count == 2 && store.bytes <= 208 << 10)
     }
 
     @Test(arguments: [

@@ -1,29 +1,15 @@
 import HarvestCore
 
-/// Parts of a file that have been fetched.
-struct PartsInMemory {
-    private(set) var parts: [(offset: Int, bytes: Bytes)] = []
-
-    mutating func add(_ bytes: Bytes, at offset: Int) { parts.append((offset, bytes)) }
-
-    func bytes(at offset: Int, count: Int) -> Bytes? {
-        for part in parts where part.offset <= offset && count <= part.bytes.count - (offset - part.offset) {
-            return part.bytes.slice(offset - part.offset..<offset - part.offset + count)
-        }
-        return nil
-    }
-}
-
 /// Reads forwards through the parts at hand.
 struct Cursor {
-    private let window: PartsInMemory
+    private let window: Window
     private let total: Int?
     private let place: String
     private(set) var offset: Int
     /// Whether lengths and counts are 64 bits wide (DM4).
     var isWide: Bool
 
-    init(_ window: PartsInMemory, at offset: Int, total: Int?, isWide: Bool, _ place: String) {
+    init(_ window: Window, at offset: Int, total: Int?, isWide: Bool, _ place: String) {
         self.window = window
         self.offset = offset
         self.total = total
@@ -61,7 +47,7 @@ struct Cursor {
         let start = offset
         try skip(count)
         if count == 0 { return .empty }
-        guard let found = window.bytes(at: start, count: count) else {
+        guard let found = window.held(at: start, count: count) else {
             offset = start
             throw TagParser.Missing(offset: start, count: count)
         }

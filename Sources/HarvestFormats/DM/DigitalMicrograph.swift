@@ -13,17 +13,21 @@ public struct DigitalMicrograph: Format {
     public let title = "Gatan DigitalMicrograph DM3 and DM4"
     public let fileExtensions = ["dm3", "dm4"]
 
-    /// The head of a file holds a thumbnail of up to 147,456 bytes as a rule, and the tags before the data.
-    private static let head = 160 << 10
-    /// What is read behind an array at a time.
-    private static let step = 48 << 10
-    private static let mostBytes = 64 << 20
+    /// The tags before a thumbnail, and those before the data where the thumbnail is small.
+    private static let head = 16 << 10
+    /// All tags that follow the data, as a rule.
+    private static let tail = 48 << 10
+    /// What is read behind a thumbnail, of up to 147,456 bytes as a rule; doubled where the tags go on.
+    private static let step = 8 << 10
+    /// Where the end cannot be asked for at once, a request costs more than the thumbnail's bytes.
+    private static let longHead = 160 << 10
 
     public init() {}
 
-    /// - Complexity: Of a remote file two requests and 208 KiB as a rule: its head, and what follows the data.
+    /// - Complexity: Of a remote file its head and its end at once, 64 KiB, and as a rule one more request of 8 KiB for
+    ///   what stands between thumbnail and data; over FTP two or three requests and 208 KiB.
     public func open(_ store: any Store, options: OpenOptions) async throws -> Contents? {
-        guard let (parser, total) = try await Self.parse(store) else { return nil }
+        guard let (parser, total) = try await Self.parse(store, isExpected: isPromised(by: store)) else { return nil }
         var contents = Contents(format: name)
         let images = DMImages(parser, total: total, in: store)
         (contents.images, contents.pages) = try images.make()
@@ -35,40 +39,28 @@ public struct DigitalMicrograph: Format {
     }
 
     /// The tags; `nil` where the file is no DM file.
-    private static func parse(_ store: any Store) async throws -> (TagParser, total: Int?)? {
+    private static func parse(_ store: any Store, isExpected: Bool) async throws -> (TagParser, total: Int?)? {
+        var step = store.knowsTails ? step : tail
+        let head = store.knowsTails ? head : longHead
+        let window = try Window(store, readAhead: head)
+        if isExpected { try await window.prime(tail: tail) }
+        guard let first = try await window.bytesIfPresent(at: 0, count: 16), TagParser.isMarked(first) else {
+            return nil
+        }
         var parser = TagParser(at: store.address)
-        var window = PartsInMemory()
-        var fetched = 0
-        func fetch(_ offset: Int, _ count: Int) async throws {
-            let reply = try await store.read("", .bytes(offset..<offset + count))
-            parser.total = reply.total ?? parser.total
-            window.add(reply.bytes, at: reply.offset)
-            fetched += reply.bytes.count
-            guard reply.bytes.count > 0 else {
-                throw HarvestError.malformed("the file ends at byte \(offset), inside its tags", at: store.address)
-            }
-        }
-        if let whole = try store.map("") {
-            parser.total = whole.count
-            window.add(whole, at: 0)
-            guard TagParser.isMarked(whole) else { return nil }
-        } else {
-            try await fetch(0, head)
-            guard let first = window.parts.first?.bytes, TagParser.isMarked(first) else { return nil }
-        }
+        parser.total = window.total
         while true {
             do {
                 try parser.run(on: window)
                 return (parser, parser.total)
             } catch let missing as TagParser.Missing {
-                guard store.isRemote || window.parts.first?.bytes.count != parser.total else {
+                let (end, overflow) = missing.offset.addingReportingOverflow(max(step, missing.count))
+                if !overflow { try await window.need([missing.offset..<end]) }
+                guard window.held(at: missing.offset, count: missing.count) != nil else {
                     throw HarvestError.malformed(
                         "the file ends inside a tag, byte \(missing.offset)", at: store.address)
                 }
-                guard fetched <= mostBytes else {
-                    throw HarvestError.malformed("the tags take more than \(mostBytes >> 20) MiB", at: store.address)
-                }
-                try await fetch(missing.offset, max(step, missing.count))
+                step = min(2 * step, tail)
             }
         }
     }

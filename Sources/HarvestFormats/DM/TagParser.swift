@@ -45,7 +45,7 @@ struct TagParser {
     /// Goes on until all tags are read.
     ///
     /// - Throws: ``Missing``, or ``HarvestError`` `.malformed`.
-    mutating func run(on window: PartsInMemory) throws {
+    mutating func run(on window: Window) throws {
         if !isStarted { try start(window) }
         while let open = stack.last {
             if open.left == 0 {
@@ -60,7 +60,7 @@ struct TagParser {
         .malformed("\(why), byte \(offset)", at: place)
     }
 
-    private mutating func start(_ window: PartsInMemory) throws {
+    private mutating func start(_ window: Window) throws {
         var cursor = Cursor(window, at: 0, total: total, isWide: false, place)
         version = Int(try cursor.number(4))
         guard version == 3 || version == 4 else { throw broken("version \(version) is neither DM3 nor DM4", at: 0) }
@@ -86,7 +86,7 @@ struct TagParser {
         return count
     }
 
-    private mutating func readTag(_ window: PartsInMemory) throws {
+    private mutating func readTag(_ window: Window) throws {
         guard tree.nodes.count < Self.mostNodes else { throw broken("more than \(Self.mostNodes) tags", at: position) }
         var cursor = Cursor(window, at: position, total: total, isWide: version == 4, place)
         let kind = try cursor.number(1)

@@ -12,6 +12,7 @@ public struct Precomputed: Format {
     public let name = "precomputed"
     public let title = "Neuroglancer precomputed, unsharded and sharded"
     public let fileExtensions = ["precomputed"]
+    public let documents = ["info"]
 
     public init() {}
 

@@ -10,10 +10,6 @@ public struct TIFF: Format {
 
     /// More pages than this are no image.
     static let mostPages = 1 << 20
-    /// Where directories stand at the end, most of them, or all, are in this.
-    private static let tail = 64 << 10
-    /// Longer than any first directory as a rule; its values follow in the next round.
-    private static let directory = 4 << 10
     /// Directories of a remote file that are read one after the other before giving up.
     private static let mostRemoteReads = 2048
 
@@ -22,12 +18,10 @@ public struct TIFF: Format {
     public func open(_ store: any Store, options: OpenOptions) async throws -> Contents? {
         let window = try Window(store)
         // Only where the name promises a TIFF: the end of anything else would be 64 KiB for nothing.
-        if fileExtensions.contains(Address(store.address).fileExtension) { try await window.prime(tail: Self.tail) }
+        if isPromised(by: store) { try await window.prime(tail: Window.firstFlight) }
         guard let reader = try await TIFFReader(window) else { return nil }
         var contents = Contents(format: name)
-        if store.isRemote, store.knowsTails, reader.firstDirectory < Int.max - Self.directory {
-            try await window.need([reader.firstDirectory..<reader.firstDirectory + Self.directory])
-        }
+        if store.isRemote, store.knowsTails { try await window.need(reader.wantsFirst) }
         let directory = try await reader.directory(at: reader.firstDirectory)
         if store.isRemote { try await window.need(reader.wants(after: directory)) }
         let first = try await page(reader, directory)

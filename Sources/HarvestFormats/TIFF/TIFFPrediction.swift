@@ -91,6 +91,26 @@ extension TIFFReader {
     /// Long values, as OME-XML, stand in the first directory only.
     private static let longText = 1 << 10
 
+    /// Directories of usual length that are asked for unseen where one stands so near to the end.
+    private static let mostAtEnd = 1024
+    /// Longer than any first directory as a rule; its values follow in the next round.
+    private static let firstLength = 4 << 10
+
+    /// What follows `offset` where it can be all directories: writers put those of a stack at the end.
+    private func directoriesAtEnd(from offset: Int) -> Range<Int>? {
+        let most = Self.mostAtEnd * (dialect.countSize + 16 * dialect.entrySize + dialect.offsetSize)
+        guard let total = window.total, offset < total, total - offset <= most,
+            !window.holds(offset, count: dialect.countSize)
+        else { return nil }
+        return offset..<total
+    }
+
+    /// The first directory of a remote file, and with it what can be all others.
+    var wantsFirst: [Range<Int>] {
+        guard firstDirectory < Int.max - Self.firstLength else { return [] }
+        return [directoriesAtEnd(from: firstDirectory) ?? firstDirectory..<firstDirectory + Self.firstLength]
+    }
+
     /// All that a remote file can be asked for once its first directory is known, in one round: values that stand
     /// elsewhere; the block of directories where they lie together; else the second, and the last where a constant
     /// stride would put it.
@@ -125,6 +145,7 @@ extension TIFFReader {
             spans.append(first.offset..<(end - first.offset <= 8 << 20 ? end : first.offset + 1 << 20))
             return spans
         }
+        if let rest = directoriesAtEnd(from: first.next) { return spans + [rest] }
         guard !window.holds(first.next, count: dialect.countSize) else { return spans }
         // One directory may be a little longer than the first one and its values.
         if upper - lower > 4 << 10 { (lower, upper) = (first.offset, first.offset + first.length) }

@@ -12,13 +12,16 @@ public struct Zarr2: Format {
     public let name = "zarr2"
     public let title = "Zarr v2, with OME-NGFF 0.1–0.4"
     public let fileExtensions = ["zarr", "zr"]
+    /// The last two are the finest level of an OME-NGFF image as its writers name it, as a rule.
+    public let documents = [".zarray", ".zgroup", ".zattrs", "zarr.json", "0/.zarray", "s0/.zarray"]
 
     public init() {}
 
     /// Reads the metadata at the store's address.
     ///
     /// - Complexity: One round trip of three requests, and one more request for a remote image's finest level (one per
-    ///   level with ``OpenOptions/allLevels``). A local store and a group without multiscales are walked by listing.
+    ///   level with ``OpenOptions/allLevels``), which ``documents`` may have brought already. A local store and a group
+    ///   without multiscales are walked by listing.
     public func open(_ store: any Store, options: OpenOptions) async throws -> Contents? {
         let root = try await ZarrNode(reading: "", in: store)
         guard let tree = try await read(root, options, in: store) else { return nil }
