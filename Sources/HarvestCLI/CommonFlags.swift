@@ -17,6 +17,7 @@ struct CommonFlags: ParsableArguments {
     var ca: String?
     @Option(help: "No more bytes a second than this, over all connections (HARVEST_LIMIT_RATE).")
     var limitRate: ByteCount?
+    @Flag(help: "Use and keep nothing of what runs may remember in HARVEST_CACHE.") var noCache = false
 
     /// The process's environment with these flags over it.
     var environment: [String: String] {
@@ -24,6 +25,7 @@ struct CommonFlags: ParsableArguments {
         if !connectTo.isEmpty { environment["HARVEST_CONNECT_TO"] = connectTo.joined(separator: ",") }
         if let ca { environment["HARVEST_CA"] = ca }
         if let limitRate { environment["HARVEST_LIMIT_RATE"] = "\(limitRate.value)" }
+        if noCache { environment["HARVEST_CACHE"] = "none" }
         return environment
     }
 

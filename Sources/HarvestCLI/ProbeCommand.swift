@@ -79,6 +79,8 @@ struct ProbeCommand: AsyncParsableCommand {
         let cost = probe.cost
         Terminal.print(
             "  cost: \(cost.requests) requests, \(Size.text(cost.bytes)), \(cost.roundTrips) round trips"
+                + (cost.cachedRequests > 0
+                    ? "; \(cost.cachedRequests) reads, \(Size.text(cost.cachedBytes)) from the cache" : "")
                 + (probe.portalRequests > 0 ? "; \(probe.portalRequests) requests to the portal before" : ""))
     }
 }

@@ -135,6 +135,9 @@ public final class Meter: Sendable {
         public var requests = 0
         public var bytes = 0
         public var roundTrips = 0
+        /// Reads that cost no request, because an earlier run had kept what they ask for, and their bytes.
+        public var cachedRequests = 0
+        public var cachedBytes = 0
         public init() {}
     }
 
@@ -155,6 +158,14 @@ public final class Meter: Sendable {
             $0.cost.requests += 1
             if $0.running == 0 { $0.cost.roundTrips += 1 }
             $0.running += 1
+        }
+    }
+
+    /// A read cost no request.
+    public func spared(bytes: Int) {
+        state.withLock {
+            $0.cost.cachedRequests += 1
+            $0.cost.cachedBytes += bytes
         }
     }
 

@@ -15,8 +15,16 @@ public struct EMPIAR: Portal {
 
     /// The entry's number in any form in which people pass it on.
     static func number(in text: String) -> Int? {
-        if let match = text.wholeMatch(of: /(?:[Ee][Mm][Pp][Ii][Aa][Rr]-)([0-9]{4,7})/) { return Int(match.output.1) }
-        if let match = text.wholeMatch(of: /(?:doi:)?10\.6019\/EMPIAR-([0-9]{4,7})/) { return Int(match.output.1) }
+        if text.lowercased().hasPrefix("empiar-"),
+            let match = text.wholeMatch(of: /(?:[Ee][Mm][Pp][Ii][Aa][Rr]-)([0-9]{4,7})/)
+        {
+            return Int(match.output.1)
+        }
+        if text.hasPrefix("doi:") || text.hasPrefix("10."),
+            let match = text.wholeMatch(of: /(?:doi:)?10\.6019\/EMPIAR-([0-9]{4,7})/)
+        {
+            return Int(match.output.1)
+        }
         let address = Address(text)
         guard ["https", "http", "ftp"].contains(address.scheme), let host = address.host else { return nil }
         let isFTP = address.scheme == "ftp"

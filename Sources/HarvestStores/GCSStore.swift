@@ -19,17 +19,22 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
 
     /// - Parameter address: `gs://bucket/prefix`.
     /// - Throws: `.invalid` if it is none, and what is wrong with the credentials that were named.
-    public init(_ address: Address, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
-        try self.init(address, client: client, meter: meter, transport: "https")
+    public init(
+        _ address: Address, client: HTTPClient, meter: Meter = Meter(), session: ProbeSession? = nil
+    ) throws(HarvestError) {
+        try self.init(address, client: client, meter: meter, session: session, transport: "https")
     }
 
     /// - Parameter transport: `http` for a server of a test.
-    init(_ address: Address, client: HTTPClient, meter: Meter, transport: String) throws(HarvestError) {
+    init(
+        _ address: Address, client: HTTPClient, meter: Meter, session: ProbeSession? = nil, transport: String
+    ) throws(HarvestError) {
         self.transport = transport
         (bucket, prefix) = try ObjectKey.split(address, scheme: "gs")
         self.address = address.location
-        reader = ObjectReader(client: client, meter: meter)
         tokens = client.options.gcsEndpoint == nil ? try client.access.google() : nil
+        // What only some may read is not kept.
+        reader = ObjectReader(client: client, meter: meter, session: tokens == nil ? session : nil)
     }
 
     public var isRemote: Bool { true }

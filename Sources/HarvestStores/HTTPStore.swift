@@ -10,10 +10,12 @@ public struct HTTPStore: Store {
     private let reader: ObjectReader
 
     /// - Throws: `.invalid` if `url` is no `http` or `https` address.
-    public init(_ url: String, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
+    public init(
+        _ url: String, client: HTTPClient, meter: Meter = Meter(), session: ProbeSession? = nil
+    ) throws(HarvestError) {
         root = try client.access.address(url)
         address = root.display
-        reader = ObjectReader(client: client, meter: meter)
+        reader = ObjectReader(client: client, meter: meter, session: session)
     }
 
     public var isRemote: Bool { true }

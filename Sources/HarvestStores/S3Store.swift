@@ -21,18 +21,23 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
 
     /// - Parameter address: `s3://bucket/prefix`.
     /// - Throws: `.invalid` if it is none, and what is wrong with the keys that were named.
-    public convenience init(_ address: Address, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
-        try self.init(address, client: client, meter: meter, transport: "https")
+    public convenience init(
+        _ address: Address, client: HTTPClient, meter: Meter = Meter(), session: ProbeSession? = nil
+    ) throws(HarvestError) {
+        try self.init(address, client: client, meter: meter, session: session, transport: "https")
     }
 
     /// - Parameter transport: `http` for a server of a test.
-    init(_ address: Address, client: HTTPClient, meter: Meter, transport: String) throws(HarvestError) {
+    init(
+        _ address: Address, client: HTTPClient, meter: Meter, session: ProbeSession? = nil, transport: String
+    ) throws(HarvestError) {
         self.transport = transport
         (bucket, prefix) = try ObjectKey.split(address, scheme: "s3")
         self.address = address.location
-        reader = ObjectReader(client: client, meter: meter)
         settings = try client.access.aws()
         region = Mutex(settings.keys == nil ? nil : settings.region)
+        // What only some may read is not kept.
+        reader = ObjectReader(client: client, meter: meter, session: settings.keys == nil ? session : nil)
     }
 
     public var isRemote: Bool { true }

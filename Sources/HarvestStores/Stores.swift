@@ -7,18 +7,26 @@ public struct Stores: Sendable {
         public let schemes: [String]
         /// What a person reads about it.
         public let summary: String
-        let open: @Sendable (Address, HTTPClient, Meter) throws -> any Store
+        let open: @Sendable (Address, HTTPClient, Meter, ProbeSession?) throws -> any Store
     }
 
     /// All kinds, one line each.
     public static let kinds = [
-        Kind(schemes: ["file"], summary: "a file or folder here") { FileStore($0.location, meter: $2) },
-        Kind(schemes: ["https", "http"], summary: "a web server") {
-            try HTTPStore($0.location, client: $1, meter: $2)
+        Kind(schemes: ["file"], summary: "a file or folder here") { address, _, meter, _ in
+            FileStore(address.location, meter: meter)
         },
-        Kind(schemes: ["ftp", "ftps"], summary: "an FTP server") { try FTPStore($0.location, client: $1, meter: $2) },
-        Kind(schemes: ["s3"], summary: "an Amazon S3 bucket") { try S3Store($0, client: $1, meter: $2) },
-        Kind(schemes: ["gs"], summary: "a Google Cloud bucket") { try GCSStore($0, client: $1, meter: $2) },
+        Kind(schemes: ["https", "http"], summary: "a web server") {
+            try HTTPStore($0.location, client: $1, meter: $2, session: $3)
+        },
+        Kind(schemes: ["ftp", "ftps"], summary: "an FTP server") { address, client, meter, _ in
+            try FTPStore(address.location, client: client, meter: meter)
+        },
+        Kind(schemes: ["s3"], summary: "an Amazon S3 bucket") {
+            try S3Store($0, client: $1, meter: $2, session: $3)
+        },
+        Kind(schemes: ["gs"], summary: "a Google Cloud bucket") {
+            try GCSStore($0, client: $1, meter: $2, session: $3)
+        },
     ]
 
     /// The schemes that can be opened.
@@ -32,15 +40,24 @@ public struct Stores: Sendable {
         client = try HTTPClient(options: options)
     }
 
+    /// One probe's use of what earlier ones kept; `nil` where nothing is kept.
+    public func session(meter: Meter) -> ProbeSession? {
+        let options = client.options
+        return options.probes.map { ProbeSession(ProbeCache(folder: $0, connectTo: options.connectTo), meter: meter) }
+    }
+
     /// Opens what an address leads to; no byte is read yet.
     ///
+    /// - Parameter session: Keeps what is read in ranges, and gives what was kept; web servers and buckets alone.
     /// - Throws: `.invalid` for an address that breaks its scheme's rules, `.unsupported` for a scheme without a store.
-    public func open(_ address: Address, meter: Meter = Meter()) throws -> any Store {
+    public func open(
+        _ address: Address, meter: Meter = Meter(), session: ProbeSession? = nil
+    ) throws -> any Store {
         guard let kind = Self.kinds.first(where: { $0.schemes.contains(address.scheme) }) else {
             throw HarvestError.unsupported(
                 "addresses that start with \(address.scheme):// are not read", at: address.text.displayed(limit: 300),
                 next: "use one of \(Self.schemes.joined(separator: ", "))")
         }
-        return try kind.open(address, client, meter)
+        return try kind.open(address, client, meter, session)
     }
 }

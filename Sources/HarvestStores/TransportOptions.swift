@@ -175,6 +175,8 @@ public struct TransportOptions: Sendable {
     public var gcsEndpoint: String?
     /// The file in which is kept what hosts turned out to bear; `nil` keeps nothing.
     public var profiles: String?
+    /// The folder in which is kept what probes read of remote objects; `nil` keeps nothing.
+    public var probes: String?
     public var userAgent = "image-harvest/0.1 (+electron microscopy data; libcurl)"
     /// Proxies: the address that answers is then the proxy's and says nothing of the host.
     var proxies = ProxySettings()
@@ -208,6 +210,7 @@ public struct TransportOptions: Sendable {
         if let gcsEndpoint { _ = try WebAddress(gcsEndpoint) }
         access = AccessOptions(environment: environment)
         profiles = Self.cacheFolder(environment).map { "\($0)/hosts.json" }
+        probes = Self.cacheFolder(environment).map { "\($0)/probes" }
         proxies = ProxySettings(environment)
         if let text = environment["HARVEST_LIMIT_RATE"], !text.isEmpty {
             guard let rate = Double(text), rate >= 1, rate < 1e15 else {

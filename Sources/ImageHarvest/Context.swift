@@ -54,14 +54,19 @@ extension Context {
     /// Opens what lies at `address`, whatever its format: the one named, the one its extension suggests, or the first
     /// that knows the bytes.
     ///
-    /// - Parameter ahead: What was asked of the address already, counted by `meter`.
+    /// - Parameters:
+    ///   - ahead: What was asked of the address already, counted by `meter`.
+    ///   - session: Keeps what is read of headers, and gives what an earlier probe kept.
     /// - Throws: ``HarvestError`` `.notFound`, `.unsupported` where no format knows the bytes, and what the format says.
     public func open(
         _ address: Address, format: String? = nil, options: OpenOptions = OpenOptions(), meter: Meter = Meter(),
-        ahead: AheadStore? = nil
+        ahead: AheadStore? = nil, session: ProbeSession? = nil
     ) async throws -> Contents {
-        let store = try ahead ?? askAhead(address, format: format, meter: meter)
-        defer { store.finish() }
+        let store = try ahead ?? askAhead(address, format: format, meter: meter, session: session)
+        defer {
+            store.finish()
+            session?.finish()
+        }
         var missing: HarvestError?
         for candidate in try candidates(address, named: format ?? address.format) {
             do {
@@ -80,8 +85,10 @@ extension Context {
     /// The store at `address`, with the documents of the formats that are most likely there already asked for.
     ///
     /// Where the answer to a question costs more than the wait for it (FTP), or nothing, nothing is asked ahead.
-    func askAhead(_ address: Address, format: String? = nil, meter: Meter) throws -> AheadStore {
-        let store = try stores.open(address, meter: meter)
+    func askAhead(
+        _ address: Address, format: String? = nil, meter: Meter, session: ProbeSession? = nil
+    ) throws -> AheadStore {
+        let store = try stores.open(address, meter: meter, session: session)
         let isAsked = store.isRemote && store.knowsTails
         let likely = try candidates(address, named: format ?? address.format).prefix { !$0.documents.isEmpty }
         return AheadStore(store, asking: isAsked ? likely.flatMap(\.documents) : [])

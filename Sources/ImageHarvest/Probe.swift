@@ -88,8 +88,10 @@ extension Context {
         _ address: Address, link: Link?, _ options: ProbeOptions, dataset: Dataset?, portalRequests: Int,
         meter: Meter = Meter(), ahead: AheadStore? = nil
     ) async throws -> Probe {
+        // What was asked ahead are whole documents, of which nothing is kept.
+        let session = ahead == nil ? stores.session(meter: meter) : nil
         let contents = try await open(
-            address, format: link?.format, options: options.open, meter: meter, ahead: ahead)
+            address, format: link?.format, options: options.open, meter: meter, ahead: ahead, session: session)
         return Probe(
             address: address.text, link: link, contents: contents, cost: meter.cost, portalRequests: portalRequests,
             dataset: dataset, stated: options.stated)

@@ -12,7 +12,8 @@ extension Probe {
             "findings": .array((contents.findings + (record?.findings ?? [])).map(\.json)),
             "cost": [
                 "requests": .int(cost.requests), "bytes": .int(cost.bytes), "round_trips": .int(cost.roundTrips),
-                "portal_requests": .int(portalRequests),
+                "portal_requests": .int(portalRequests), "cached_requests": .int(cost.cachedRequests),
+                "cached_bytes": .int(cost.cachedBytes),
             ],
         ]
     }

@@ -21,4 +21,20 @@ struct ProbeCostTests {
         #expect(cost?["requests"] as? Int ?? 99 <= requests)
         #expect(replica.requests.count <= requests)
     }
+
+    @Test func `a second probe asks once, and says what the cache gave; --no-cache asks all again`() throws {
+        let replica = try Replica(), folder = try Folder()
+        let cache = ["HARVEST_CACHE": folder.path]
+        let runs = try [[], [], ["--no-cache"]].map {
+            try replica.run(["probe", Address.files + "testing.tif", "--json"] + $0, cache)
+        }
+        let costs = runs.compactMap { $0.json["cost"] as? [String: Int] }
+        try #require(costs.count == 3, "\(runs.map(\.errors))")
+        #expect(costs.map { $0["requests"] } == [costs[0]["requests"], 1, costs[0]["requests"]])
+        #expect(costs[0]["requests"] ?? 0 > 1 && costs[0]["cached_requests"] == 0)
+        #expect(costs[1]["cached_requests"] ?? 0 > 0 && costs[1]["cached_bytes"] ?? 0 > 1000)
+        #expect(replica.requests(to: "documents.epfl.ch").count == costs.reduce(0) { $0 + ($1["requests"] ?? 0) })
+        let shapes = runs.map { (($0.json["images"] as? [[String: Any]])?.first?["shape"] as? [Int]) ?? [] }
+        #expect(shapes[0].count == 3 && shapes[1] == shapes[0] && shapes[2] == shapes[0])
+    }
 }

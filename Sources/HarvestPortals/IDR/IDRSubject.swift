@@ -17,7 +17,7 @@ enum IDRSubject: Equatable {
 
     /// Reads every form in which people pass such addresses on; `nil` for anything else.
     init?(_ text: String) {
-        if text.wholeMatch(of: /[Ii][Dd][Rr][0-9]{4}/) != nil {
+        if text.utf8.count == 7, text.wholeMatch(of: /[Ii][Dd][Rr][0-9]{4}/) != nil {
             self = .study(text.lowercased())
             return
         }
@@ -65,7 +65,10 @@ enum IDRSubject: Equatable {
         let bare =
             isResolver
             ? String(address.path.dropFirst()) : text.lowercased().hasPrefix("doi:") ? String(text.dropFirst(4)) : text
-        return bare.wholeMatch(of: /10\.17867\/[0-9A-Za-z.\-]{3,40}/) == nil ? nil : bare
+        guard bare.hasPrefix("10.17867/"), bare.wholeMatch(of: /10\.17867\/[0-9A-Za-z.\-]{3,40}/) != nil else {
+            return nil
+        }
+        return bare
     }
 
     private static func query(of url: String) -> [String: String] {

@@ -111,13 +111,14 @@ enum SmallFile {
         return count >= 0 && count <= limit ? String(decoding: bytes[..<count], as: UTF8.self) : nil
     }
 
+    static func write(_ text: String, to path: String) { write(Array(text.utf8), to: path) }
+
     /// Writes under another name and renames: two runs at a time leave one whole file.
-    static func write(_ text: String, to path: String) {
+    static func write(_ bytes: [UInt8], to path: String) {
         if let slash = path.lastIndex(of: "/") { makeFolders(String(path[..<slash])) }
         var name = Array("\(path).XXXXXX".utf8CString)
         let descriptor = mkstemp(&name)
         guard descriptor >= 0 else { return }
-        let bytes = Array(text.utf8)
         let isWhole = Glibc.write(descriptor, bytes, bytes.count) == bytes.count
         close(descriptor)
         if !isWhole || rename(name, path) != 0 { unlink(name) }

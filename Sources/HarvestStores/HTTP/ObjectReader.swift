@@ -54,11 +54,14 @@ final class ObjectReader: Sendable {
 
     let client: HTTPClient
     let meter: Meter
+    /// Keeps what is read in ranges, where a probe reads.
+    private let session: ProbeSession?
     private let state = Mutex(State())
 
-    init(client: HTTPClient, meter: Meter) {
+    init(client: HTTPClient, meter: Meter, session: ProbeSession? = nil) {
         self.client = client
         self.meter = meter
+        self.session = session
     }
 
     /// Reads part of the object at `address`, in one request where the server knows ranges.
@@ -73,6 +76,33 @@ final class ObjectReader: Sendable {
         if let kept = state.withLock({ $0.whole?.address == address ? $0.whole?.bytes : nil }) {
             return Self.cut(kept, range)
         }
+        guard let session else { return try await ask(address, range, line) }
+        return try await session.reply(address, range) { [self] kept in
+            try await ask(address, range, line, unless: kept)
+        }
+    }
+
+    /// Asks for a range; `nil` where the server says that it still has the version of which parts were kept.
+    private func ask(_ address: WebAddress, _ range: ByteRange, _ line: String, unless kept: KeptObject?) async throws
+        -> Reply?
+    {
+        guard let kept, let tag = kept.validator.tag else { return try await ask(address, range, line) }
+        let answer = try await response(address, range, line, ["If-None-Match: \(tag)"])
+        guard answer.head.status == 304 else { return try reply(answer, address, range) }
+        // RFC 9110 §15.4.5: a 304 names the ETag that a 200 would.
+        guard answer.head["etag"].map({ $0 == tag }) ?? true else { return try await ask(address, range, line) }
+        try pin(address, kept.validator)
+        return nil
+    }
+
+    private func ask(_ address: WebAddress, _ range: ByteRange, _ line: String) async throws -> Reply {
+        let condition = validator(of: address)?.tag.map { ["If-Range: \($0)"] } ?? []
+        return try reply(try await response(address, range, line, condition), address, range)
+    }
+
+    private func response(
+        _ address: WebAddress, _ range: ByteRange, _ line: String, _ conditions: [String]
+    ) async throws -> HTTPResponse {
         let limits = client.options.limits
         var get = HTTPGet(address: address) { head in
             switch head.status {
@@ -82,14 +112,12 @@ final class ObjectReader: Sendable {
             }
         }
         get.authorize = authorize
-        get.conditions = ["Range: \(line)"]
-        if let tag = validator(of: address)?.tag { get.conditions.append("If-Range: \(tag)") }
+        get.conditions = ["Range: \(line)"] + conditions
         get.isWhole = { head, received in
             guard head.status == 206, case .success(let content) = RangeAnswer.content(head, range) else { return true }
             return content.range?.count == received
         }
-        let response = try await client.get(get, meter: meter)
-        return try reply(response, address, range)
+        return try await client.get(get, meter: meter)
     }
 
     /// The first validator seen, so that a caller can pin its own work to it.
@@ -222,7 +250,9 @@ final class ObjectReader: Sendable {
             guard let found = content.range, found.count == response.body.count else {
                 throw HarvestError.malformed("the answer is not as long as its range", at: address.text)
             }
-            try pin(address, Self.validator(of: head, total: content.total))
+            let validator = Self.validator(of: head, total: content.total)
+            try pin(address, validator)
+            session?.note(address, validator, response.body, at: found.lowerBound)
             return Reply(bytes: response.body, offset: found.lowerBound, total: content.total)
         }
         try pin(address, Self.validator(of: head, total: head.contentLength))
