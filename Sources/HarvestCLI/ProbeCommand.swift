@@ -17,6 +17,10 @@ struct ProbeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What you know better than page and file, in nm.", valueName: "z,y,x")) var voxelSize:
         VoxelSize?
     @Flag(help: "Prove every page's directory instead of predicting it from the first.") var exact = false
+    @Option(help: ArgumentHelp("Requests that one address may cost.", valueName: "n")) var maxRequests =
+        Meter.Budget().requests
+    @Option(help: ArgumentHelp("Bytes that one address may cost.", valueName: "bytes")) var maxBytes = ByteCount(
+        Meter.Budget().bytes)
     @Flag(help: "With --json: the untouched headers too.") var raw = false
     @Option(help: "On a page: the link of that name, file name or URL instead of the primary one.") var link: String?
     @Flag(help: "On a page: every link.") var allLinks = false
@@ -26,6 +30,7 @@ struct ProbeCommand: AsyncParsableCommand {
         var options = ProbeOptions()
         options.voxelSize = voxelSize?.values
         options.open = OpenOptions(allLevels: allLevels, isExact: exact)
+        options.budget = Meter.Budget(requests: maxRequests, bytes: maxBytes.value)
         (options.link, options.allLinks) = (link, allLinks)
         try await common.forEach(addresses) { address in
             let results = try await context.probe(address, options)

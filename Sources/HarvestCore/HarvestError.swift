@@ -78,6 +78,9 @@ extension HarvestError {
         return copy
     }
 
+    /// Whether it ends what a budget allowed, and nothing else is wrong.
+    public var isBudgetSpent: Bool { underlying is Meter.Spent }
+
     /// Any error as one of ours; what is not known is a bug (`.failed`).
     public static func wrapping(_ error: any Error, at place: String? = nil) -> HarvestError {
         if let known = error as? HarvestError { return place.map(known.located(at:)) ?? known }

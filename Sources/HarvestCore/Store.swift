@@ -129,7 +129,7 @@ public enum Key {
     }
 }
 
-/// Counts what a store costs: requests, bytes, and round trips (requests that waited for an earlier one's answer).
+/// Counts what a store costs, and keeps it within a budget: requests, bytes, and round trips (requests that waited for an earlier one's answer).
 public final class Meter: Sendable {
     public struct Cost: Sendable, Hashable {
         public var requests = 0
@@ -141,24 +141,80 @@ public final class Meter: Sendable {
         public init() {}
     }
 
+    /// How much may be asked for.
+    public struct Budget: Sendable, Hashable {
+        public var requests: Int
+        /// Bytes of bodies.
+        public var bytes: Int
+
+        /// What no header needs that is in order.
+        public init(requests: Int = 2000, bytes: Int = 64 << 20) { (self.requests, self.bytes) = (requests, bytes) }
+    }
+
+    /// Why a request was not sent: what may be asked for was asked for.
+    public struct Spent: Error, Sendable { public var budget: Budget }
+
     private struct State {
         var cost = Cost()
         var running = 0
+        /// Bytes that are on their way at the most.
+        var reserved = 0
     }
 
     private let state = Mutex(State())
+    private let budget: Budget?
 
-    public init() {}
+    /// - Parameter budget: `nil` lets everything pass.
+    public init(budget: Budget? = nil) { self.budget = budget }
+
+    /// Asks for leave to send a request, and counts it.
+    ///
+    /// - Throws: `.invalid`, with ``Spent`` behind it, where all requests or bytes are spent.
+    public func admit() throws(HarvestError) {
+        let isAdmitted = state.withLock { state in
+            if let budget, state.cost.requests >= budget.requests || state.cost.bytes >= budget.bytes { return false }
+            Self.start(&state)
+            return true
+        }
+        if !isAdmitted { throw spent }
+    }
+
+    /// Sets bytes aside for an answer that is on its way, until ``release(bytes:)``.
+    ///
+    /// - Throws: As ``admit()``, where so many are not left.
+    public func reserve(bytes: Int) throws(HarvestError) {
+        let isLeft = state.withLock { state in
+            if let budget, bytes > budget.bytes - state.cost.bytes - state.reserved { return false }
+            state.reserved += bytes
+            return true
+        }
+        if !isLeft { throw spent }
+    }
+
+    public func release(bytes: Int) { state.withLock { $0.reserved -= bytes } }
+
+    /// Bytes that may still come; `nil` for any number.
+    public var bytesLeft: Int? {
+        state.withLock { state in budget.map { max(0, $0.bytes - state.cost.bytes - state.reserved) } }
+    }
+
+    /// The error that says so.
+    public var spent: HarvestError {
+        let budget = budget ?? Budget()
+        return HarvestError(
+            .invalid, "the budget of \(budget.requests) requests and \(budget.bytes) bytes is spent",
+            next: "raise --max-requests or --max-bytes", underlying: Spent(budget: budget))
+    }
 
     public var cost: Cost { state.withLock { $0.cost } }
 
     /// A request is on its way. One that starts while none is running opens a new round trip.
-    public func started() {
-        state.withLock {
-            $0.cost.requests += 1
-            if $0.running == 0 { $0.cost.roundTrips += 1 }
-            $0.running += 1
-        }
+    public func started() { state.withLock { Self.start(&$0) } }
+
+    private static func start(_ state: inout State) {
+        state.cost.requests += 1
+        if state.running == 0 { state.cost.roundTrips += 1 }
+        state.running += 1
     }
 
     /// A read cost no request.

@@ -35,7 +35,9 @@ public struct FTPStore: RangeStreamingStore {
             let total = try await read(key, .bytes(0..<1)).total
             return Reply(bytes: .empty, offset: range.start ?? total ?? 0, total: total)
         }
-        let limit = client.options.limits.objectBytes
+        let limit = client.options.limits.objectBytes, wanted = range.length ?? 0
+        try meter.reserve(bytes: wanted)
+        defer { meter.release(bytes: wanted) }
         let outcome = try await client.ftp(address, FTPCommand(range: text.isEmpty ? nil : text), meter: meter) { _ in
             .collect(atMost: limit)
         }

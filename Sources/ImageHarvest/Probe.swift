@@ -38,6 +38,8 @@ public struct ProbeOptions: Sendable {
     public var allLinks = false
     /// z, y, x in nm: what the user knows better than page and file.
     public var voxelSize: [Double]?
+    /// What one address may cost.
+    public var budget = Meter.Budget()
     public init() {}
 
     /// The user's statement, where there is one.
@@ -58,7 +60,7 @@ extension Context {
         Probe, HarvestError
     >] {
         let described: (dataset: Dataset, requests: Int)
-        let meter = Meter()
+        let meter = Meter(budget: options.budget)
         switch try await resolve(address, meter: meter) {
         case .page(let dataset, let requests): described = (dataset, requests)
         case .data(let address, let ahead):
@@ -76,7 +78,8 @@ extension Context {
                     let isPrimary = link == described.dataset.primaryLink
                     var probe = try await probe(
                         Address(link.url), link: link, options, dataset: isPrimary ? described.dataset : nil,
-                        portalRequests: described.requests + meter.cost.requests)
+                        portalRequests: described.requests + meter.cost.requests,
+                        meter: Meter(budget: options.budget))
                     probe.address = address
                     return probe
                 })
@@ -86,7 +89,7 @@ extension Context {
 
     private func probe(
         _ address: Address, link: Link?, _ options: ProbeOptions, dataset: Dataset?, portalRequests: Int,
-        meter: Meter = Meter(), ahead: AheadStore? = nil
+        meter: Meter, ahead: AheadStore? = nil
     ) async throws -> Probe {
         // What was asked ahead are whole documents, of which nothing is kept.
         let session = ahead == nil ? stores.session(meter: meter) : nil

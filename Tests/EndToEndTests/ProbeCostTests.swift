@@ -37,4 +37,17 @@ struct ProbeCostTests {
         let shapes = runs.map { (($0.json["images"] as? [[String: Any]])?.first?["shape"] as? [Int]) ?? [] }
         #expect(shapes[0].count == 3 && shapes[1] == shapes[0] && shapes[2] == shapes[0])
     }
+
+    @Test func `a budget that is too small is an error, one that just does is none`() throws {
+        let replica = try Replica()
+        let file = Address.files + "testing.tif"
+        let whole = try replica.run(["probe", file, "--json"])
+        let cost = try #require(whole.json["cost"] as? [String: Int]), requests = cost["requests"] ?? 0
+        let enough = try replica.run(["probe", file, "--json", "--max-requests", "\(requests)"])
+        #expect(enough.status == 0 && (enough.json["cost"] as? [String: Int])?["requests"] == requests)
+        for flags in [["--max-requests", "1"], ["--max-bytes", "1kB"]] {
+            let run = try replica.run(["probe", file, "--json"] + flags)
+            #expect(run.status == 64 && run.errors.contains("raise --max-requests or --max-bytes"), "\(run.errors)")
+        }
+    }
 }

@@ -4,6 +4,22 @@ import HarvestStores
 import HarvestTesting
 import Testing
 
+/// A store that asks its meter for leave, as remote ones do.
+private struct Frugal: Store {
+    let base: MemoryStore
+    let meter: Meter
+    var address: String { base.address }
+
+    func read(_ key: String, _ range: ByteRange) async throws -> Reply {
+        try meter.admit()
+        let reply = try await base.read(key, range)
+        meter.ended(bytes: reply.bytes.count)
+        return reply
+    }
+
+    func list(_ prefix: String) async throws -> Listing { try await base.list(prefix) }
+}
+
 /// Forty pages at a constant stride, and ways to tamper with single ones.
 private struct Stack {
     var bytes: [UInt8]
@@ -27,8 +43,12 @@ private struct Stack {
     /// Offset of a page's software string: behind the directory, four strip offsets and four strip lengths.
     func software(_ page: Int) -> Int { directory(page) + 2 + 14 * 12 + 4 + 32 }
 
-    func open(isExact: Bool = false) async throws -> (volume: Volume, store: CountingStore, contents: Contents) {
-        let store = CountingStore(MemoryStore(["": bytes]), isRemote: true)
+    /// - Parameter requests: A budget.
+    func open(
+        isExact: Bool = false, requests: Int? = nil
+    ) async throws -> (volume: Volume, store: CountingStore, contents: Contents) {
+        let meter = Meter(budget: requests.map { Meter.Budget(requests: $0) })
+        let store = CountingStore(Frugal(base: MemoryStore(["": bytes]), meter: meter), isRemote: true)
         let contents = try #require(await TIFF().open(store, options: OpenOptions(isExact: isExact)))
         return (try #require(contents.images.first), store, contents)
     }
@@ -77,6 +97,26 @@ struct TIFFStrideTests {
         let error = await #expect(throws: HarvestError.self) { try await volume.read([20..<21, 0..<4, 0..<4]) }
         #expect(error?.kind == .malformed)
         await #expect(throws: HarvestError.self) { try await stack.open(isExact: true) }
+    }
+
+    @Test func `where the budget ends the proof, the pages stay predicted and it is said`() async throws {
+        let stack = try Stack()
+        let (volume, _, contents) = try await stack.open(isExact: true, requests: 20)
+        #expect(volume.metadata.pages == 40)
+        #expect(volume.metadata.known["shape"] == "stride")
+        #expect(contents.findings.map(\.rule) == ["pages-by-stride"])
+        #expect(contents.findings.first?.message.contains("budget of 20 requests") == true)
+    }
+
+    @Test func `where the budget ends the chain, the pages so far are at least those`() async throws {
+        var stack = try Stack()
+        stack.bytes[stack.software(1) + 3] = 0x21  // no stride, though the store is remote
+        let (volume, store, contents) = try await stack.open(requests: 6)
+        let pages = try #require(volume.metadata.pages)
+        #expect(pages > 2 && pages < 40 && volume.metadata.shape?.first == pages)
+        #expect(volume.metadata.known["shape"] == "at least")
+        #expect(contents.findings.map(\.rule) == ["pages-at-least"])
+        #expect(store.reads.count { $0.bytes > 0 } == 6)
     }
 
     @Test func `strips that stand elsewhere are an error, not other pixels`() async throws {

@@ -26,12 +26,14 @@ public struct TIFF: Format {
         if store.isRemote { try await window.need(reader.wants(after: directory)) }
         let first = try await page(reader, directory)
         let description = try await text(TIFFTag.description, first, reader)
-        var pages = try await self.pages(reader, first, options, &contents.findings)
+        var (pages, known) = try await self.pages(reader, first, options, &contents.findings)
         let imageJ = description.flatMap(ImageJMetadata.init)
-        if pages.count == 1, let stack = try await imageJ?.contiguousPages(reader, first: first) { pages = stack }
+        if pages.count == 1, let stack = try await imageJ?.contiguousPages(reader, first: first) {
+            (pages, known) = (stack, "header")
+        }
         let series = try await self.series(pages, first, description, imageJ, &contents.findings)
         for (index, one) in series.enumerated() {
-            let volume = try await volume(one, index: index, pages, first, isOnly: series.count == 1, options)
+            let volume = try await volume(one, index: index, pages, first, isOnly: series.count == 1, known)
             contents.images.append(volume.volume)
             contents.arrays.append(volume.entry)
         }
@@ -57,9 +59,12 @@ public struct TIFF: Format {
 
 extension TIFF {
     /// Walks the chain of directories; on a remote store, predicts it where the first ones repeat at a stride.
+    ///
+    /// - Returns: The pages, and how their number is known: `header`, `stride`, or `at least` where the budget was spent
+    ///   before the chain ended.
     private func pages(
         _ reader: TIFFReader, _ first: TIFFPage, _ options: OpenOptions, _ findings: inout [Finding]
-    ) async throws -> TIFFPages {
+    ) async throws -> (pages: TIFFPages, known: String) {
         var pages = [first]
         var visited: Set = [first.directory.offset]
         var reads = 0
@@ -79,29 +84,45 @@ extension TIFF {
                     .unsupported, "more than \(pages.count) directories, one after the other", at: reader.place,
                     next: "fetch the file whole first")
             }
-            let directory = try await reader.directory(at: next)
-            if pages.count == 1, reader.window.store.isRemote,
-                let predicted = try await reader.predictedPages(first: first, second: directory)
-            {
-                if options.isExact {
-                    try await Self.proveAll(predicted)
-                } else {
-                    findings.append(
-                        Finding(
-                            .note, rule: "pages-by-stride", field: "pages",
-                            "\(predicted.count) pages predicted by a stride of \(predicted.stride ?? 0) bytes; the first, "
-                                + "second and last directory were compared; --exact proves all"))
+            do {
+                let directory = try await reader.directory(at: next)
+                if pages.count == 1, reader.window.store.isRemote,
+                    let predicted = try await reader.predictedPages(first: first, second: directory)
+                {
+                    return (predicted, try await Self.prove(predicted, options, &findings))
                 }
-                return predicted
+                pages.append(try await page(reader, directory))
+                next = directory.next
+            } catch let error as HarvestError where error.isBudgetSpent {
+                findings.append(
+                    Finding(
+                        .warning, rule: "pages-at-least", field: "pages",
+                        "\(error.message) after \(pages.count) pages; the file holds more"))
+                return (TIFFPages(reader, pages), "at least")
             }
-            pages.append(try await page(reader, directory))
-            next = directory.next
         }
-        return TIFFPages(reader, pages)
+        return (TIFFPages(reader, pages), "header")
     }
 
-    private static func proveAll(_ pages: TIFFPages) async throws {
-        _ = try await (1..<pages.count).concurrently(atMost: 16) { try await pages.prove($0) }
+    /// Proves what was predicted, where that is wanted; returns how it is known then.
+    private static func prove(
+        _ pages: TIFFPages, _ options: OpenOptions, _ findings: inout [Finding]
+    ) async throws -> String {
+        var why = "--exact proves all"
+        if options.isExact {
+            do {
+                _ = try await (1..<pages.count).concurrently(atMost: 16) { try await pages.prove($0) }
+                return "header"
+            } catch let error as HarvestError where error.isBudgetSpent {
+                why = "\(error.message) before all were proven"
+            }
+        }
+        findings.append(
+            Finding(
+                .note, rule: "pages-by-stride", field: "pages",
+                "\(pages.count) pages predicted by a stride of \(pages.stride ?? 0) bytes; the first, second and last "
+                    + "directory were compared; \(why)"))
+        return "stride"
     }
 
     private static func pageEntry(_ pages: TIFFPages, _ index: Int) -> ArrayEntry {
@@ -168,7 +189,7 @@ extension TIFF {
     }
 
     private func volume(
-        _ series: TIFFSeries, index: Int, _ pages: TIFFPages, _ first: TIFFPage, isOnly: Bool, _ options: OpenOptions
+        _ series: TIFFSeries, index: Int, _ pages: TIFFPages, _ first: TIFFPage, isOnly: Bool, _ known: String
     ) async throws -> (volume: Volume, entry: ArrayEntry) {
         let reader = pages.reader
         var metadata = Metadata(source: .header, place: reader.place)
@@ -184,7 +205,7 @@ extension TIFF {
         metadata.pages = pages.count
         metadata.origin = series.shape.map { _ in 0 }
         metadata.bytes = isOnly ? reader.window.total : nil
-        metadata.known = ["shape": pages.stride == nil || options.isExact ? "header" : "stride"]
+        metadata.known = ["shape": known]
         metadata.known["axes"] = series.axesSource
         let page = (series.pageOf.first ?? nil).map { pages[$0] } ?? first
         try await describe(&metadata, series, page, reader)

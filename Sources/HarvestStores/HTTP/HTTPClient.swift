@@ -178,14 +178,14 @@ public final class HTTPClient: Sendable {
             var request = request
             // Only now: a signature tells the time.
             if redirects.keepsHeaders, let authorize = get.authorize { request.headers += try await authorize(address) }
-            if get.goesAhead, limiter.isBusy(address.origin), ahead.takes(request) {
-                meter.started()
+            if get.goesAhead, get.authorize == nil, limiter.isBusy(address.origin), ahead.takes(request) {
+                try meter.admit()
                 let outcome = await ahead.perform(request)
                 meter.ended(bytes: outcome?.received ?? 0)
                 if let outcome { return outcome }
                 try Task.checkCancellation()
             }
-            meter.started()
+            try meter.admit()
             let outcome = await loop.perform(request)
             meter.ended(bytes: outcome.received)
             return outcome
@@ -224,7 +224,7 @@ public final class HTTPClient: Sendable {
         )
         return try await limiter.run(at: address.origin, ahead: isPlanned ? 1 : 0) {
             try Task.checkCancellation()
-            meter.started()
+            try meter.admit()
             let outcome = await loop.perform(request)
             meter.ended(bytes: outcome.received)
             return outcome

@@ -103,11 +103,15 @@ final class ObjectReader: Sendable {
     private func response(
         _ address: WebAddress, _ range: ByteRange, _ line: String, _ conditions: [String]
     ) async throws -> HTTPResponse {
-        let limits = client.options.limits
+        // No answer is longer than what is asked for, but for that of a server which ignores ranges.
+        let wanted = range.length ?? 0
+        let limit = min(client.options.limits.unrangedBytes, meter.bytesLeft ?? .max)
+        try meter.reserve(bytes: wanted)
+        defer { meter.release(bytes: wanted) }
         var get = HTTPGet(address: address) { head in
             switch head.status {
             case 206: RangeAnswer.plan(head, range)
-            case 200: RangeAnswer.planUnranged(head, range, limit: limits.unrangedBytes)
+            case 200: RangeAnswer.planUnranged(head, range, limit: limit)
             default: .window(skip: 0, count: 64 << 10)
             }
         }
@@ -223,14 +227,21 @@ final class ObjectReader: Sendable {
         return response.body
     }
 
+    /// Objects that are read at once may together be longer than what is left of a budget; none of them is.
     private func readWhole(_ address: WebAddress, _ authorize: Authorize?) async throws -> Reply {
-        let limit = client.options.limits.objectBytes
+        let limit = min(client.options.limits.objectBytes, meter.bytesLeft ?? .max)
         var get = HTTPGet(address: address) { head in
             head.status == 200 ? .collect(atMost: limit) : .window(skip: 0, count: 64 << 10)
         }
         get.authorize = authorize
         (get.decodesBody, get.goesAhead) = (true, true)
-        let response = try await client.get(get, meter: meter)
+        let response: HTTPResponse
+        do { response = try await client.get(get, meter: meter) } catch let error as HarvestError {
+            if case .tooLong = error.underlying as? TransferFailure, limit < client.options.limits.objectBytes {
+                throw meter.spent.located(at: address.text)
+            }
+            throw error
+        }
         try checkStatus(response, address, expected: [200])
         try checkData(response, address, isDecoded: true)
         // Of an encoded body the length on the wire is not the object's.
@@ -337,6 +348,15 @@ extension ByteRange {
         case .whole: 0..<total
         case .bytes(let wanted): min(wanted.lowerBound, total)..<min(wanted.upperBound, total)
         case .tail(let count): max(0, total - max(0, count))..<total
+        }
+    }
+
+    /// How many bytes it has at the most; `nil` for all there are.
+    var length: Int? {
+        switch self {
+        case .whole: nil
+        case .bytes(let wanted): wanted.count
+        case .tail(let count): max(0, count)
         }
     }
 
