@@ -99,6 +99,21 @@ struct TIFFStrideTests {
         await #expect(throws: HarvestError.self) { try await stack.open(isExact: true) }
     }
 
+    @Test(arguments: [1, 20, 38]) func `a directory that leads past the next page is an error`(page: Int) async throws {
+        var stack = try Stack()
+        let pointer = stack.directory(page) + 2 + 14 * 12
+        let other = stack.directory(page == 38 ? 20 : page + 2)
+        for i in 0..<4 { stack.bytes[pointer + i] = UInt8(truncatingIfNeeded: other >> (8 * i)) }
+        guard page != 1 else {
+            // The second directory is read anyway: no stride is seen, and the chain is walked as it stands.
+            #expect(try await stack.open(isExact: true).volume.metadata.pages == 39)
+            return
+        }
+        #expect(try await stack.open().volume.metadata.pages == 40)
+        let error = await #expect(throws: HarvestError.self) { try await stack.open(isExact: true) }
+        #expect(error?.kind == .malformed)
+    }
+
     @Test func `where the budget ends the proof, the pages stay predicted and it is said`() async throws {
         let stack = try Stack()
         let (volume, _, contents) = try await stack.open(isExact: true, requests: 20)

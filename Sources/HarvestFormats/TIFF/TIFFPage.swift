@@ -106,7 +106,15 @@ struct TIFFPages: Sendable {
         let reply = try await reader.window.store.read(
             reader.window.key, .bytes(span.lowerBound + shift..<span.upperBound + shift))
         let head = try await reader.window.bytes(at: span.lowerBound, count: span.count)
-        guard pattern.isRepeated(head, in: reply.bytes, shift: shift, page: further, reader.dialect) else {
+        // The last directory ends the chain, any other leads to the next page and nowhere else.
+        let next = index == count - 1 ? 0 : pattern.directory.offset + shift + stride
+        let pointer = pattern.directory.offset - span.lowerBound + pattern.directory.length - reader.dialect.offsetSize
+        let found = reply.bytes.withUnsafeBytes {
+            reader.dialect.number($0, at: pointer, size: reader.dialect.offsetSize)
+        }
+        guard found == next,
+            pattern.isRepeated(head, in: reply.bytes, shift: shift, page: further, reader.dialect)
+        else {
             throw HarvestError(
                 .malformed, "page \(index) is not where the first pages predict it",
                 at: "\(reader.place) byte \(span.lowerBound + shift)",
