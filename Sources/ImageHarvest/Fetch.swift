@@ -107,7 +107,9 @@ extension Context {
 
     /// Says how long a dry run's bytes will take.
     func estimate(_ outcome: inout Outcome, _ store: any Store) {
-        guard outcome.isDryRun, let bytes = outcome.size.bytes, let store = store as? any RangeStreamingStore else { return }
+        guard outcome.isDryRun, let bytes = outcome.size.bytes, let store = store as? any RangeStreamingStore else {
+            return
+        }
         let url = (try? store.webAddress(of: "")) ?? (try? store.webAddress(of: "x"))
         outcome.size.seconds = url.flatMap { stores.client.expectedSeconds(bytes, from: $0) }
     }

@@ -1,3 +1,4 @@
+import FaultServing
 import HarvestCore
 import HarvestStores
 import Testing

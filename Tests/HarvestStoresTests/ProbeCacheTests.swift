@@ -1,3 +1,4 @@
+import FaultServing
 import Glibc
 import HarvestCore
 import HarvestStores

@@ -48,7 +48,8 @@ final class AheadLane: Sendable {
     /// Whether a request is of the kind that it carries out.
     func takes(_ request: TransferRequest) -> Bool {
         let origin = request.address.origin
-        return origin.scheme == "http" && request.ftp == nil && request.form == nil && request.limit == nil && request.credentials == nil
+        return origin.scheme == "http" && request.ftp == nil && request.form == nil && request.limit == nil
+            && request.credentials == nil
             && options.proxies.proxy(for: origin) == nil && !options.limits.isPaced && epoll >= 0 && bell >= 0
             && !off.withLock { $0.contains(origin) }
     }

@@ -76,7 +76,8 @@ final class ObjectReader: Sendable {
         if let kept = state.withLock({ $0.whole?.address == address ? $0.whole?.bytes : nil }) {
             return Self.cut(kept, range)
         }
-        guard let session else { return try await ask(address, range, line) }
+        // What only some may read is not kept.
+        guard let session, authorize == nil else { return try await ask(address, range, line, authorize) }
         return try await session.reply(address, range) { [self] kept in
             try await ask(address, range, line, unless: kept)
         }
@@ -95,13 +96,16 @@ final class ObjectReader: Sendable {
         return nil
     }
 
-    private func ask(_ address: WebAddress, _ range: ByteRange, _ line: String) async throws -> Reply {
+    private func ask(
+        _ address: WebAddress, _ range: ByteRange, _ line: String, _ authorize: Authorize? = nil
+    ) async throws -> Reply {
         let condition = validator(of: address)?.tag.map { ["If-Range: \($0)"] } ?? []
-        return try reply(try await response(address, range, line, condition), address, range)
+        return try reply(try await response(address, range, line, condition, authorize), address, range)
     }
 
     private func response(
-        _ address: WebAddress, _ range: ByteRange, _ line: String, _ conditions: [String]
+        _ address: WebAddress, _ range: ByteRange, _ line: String, _ conditions: [String],
+        _ authorize: Authorize? = nil
     ) async throws -> HTTPResponse {
         // No answer is longer than what is asked for, but for that of a server which ignores ranges.
         let wanted = range.length ?? 0
