@@ -81,8 +81,10 @@ public final class Window: Sendable {
     /// Fetches what is missing of `spans`, all at once: one round trip. What lies past the end is left out; spans less
     /// than 4 KiB apart are one request.
     ///
+    /// - Parameter divides: Whether what is missing in one piece, if it takes several round trips, is asked for in two
+    ///   halves: ``prime(head:tail:)`` has opened two connections, and each still starts slowly.
     /// - Throws: ``HarvestError`` `.malformed` where that is more than a header may be.
-    public func need(_ spans: [Range<Int>]) async throws {
+    public func need(_ spans: [Range<Int>], divides: Bool = false) async throws {
         let total = total ?? Int.max
         var missing: [Range<Int>] = []
         for span in spans.sorted(by: { $0.lowerBound < $1.lowerBound }) {
@@ -95,6 +97,10 @@ public final class Window: Sendable {
         }
         let size = missing.reduce(0) { $0.addingReportingOverflow($1.count).partialValue }
         try spend(size)
+        if divides, missing.count == 1, size > 3 * Self.firstFlight {
+            let whole = missing[0], middle = whole.lowerBound + size / 2
+            missing = [whole.lowerBound..<middle, middle..<whole.upperBound]
+        }
         for reply in try await missing.concurrently(atMost: 16, { try await self.store.read(self.key, .bytes($0)) }) {
             add(reply)
         }

@@ -107,7 +107,8 @@ struct TIFFProbeTests {
         let (metadata, store) = try await open(Pages.make(layout, pages: 700, height: 16))
         #expect(metadata.shape == [700, 16, 512])
         #expect(metadata.known["shape"] == "header")
-        #expect(store.count == 3)
+        // At the end they are asked for before the first is read, in two halves.
+        #expect(store.count == (layout == .front ? 3 : 4))
         #expect(store.bytes <= head + tail + 700 * Pages.directory)
     }
 

@@ -21,7 +21,7 @@ public struct TIFF: Format {
         if isPromised(by: store) { try await window.prime(tail: Window.firstFlight) }
         guard let reader = try await TIFFReader(window) else { return nil }
         var contents = Contents(format: name)
-        if store.isRemote, store.knowsTails { try await window.need(reader.wantsFirst) }
+        if store.isRemote, store.knowsTails { try await window.need(reader.wantsFirst, divides: true) }
         let directory = try await reader.directory(at: reader.firstDirectory)
         if store.isRemote { try await window.need(reader.wants(after: directory)) }
         let first = try await page(reader, directory)

@@ -105,10 +105,15 @@ extension TIFFReader {
         return offset..<total
     }
 
-    /// The first directory of a remote file, and with it what can be all others.
+    /// What stands before the first directory and is so short is its values as a rule: OME-XML, strip offsets.
+    private static let longestGap = 64 << 10
+
+    /// The first directory of a remote file, and with it what can be its values or all other directories.
     var wantsFirst: [Range<Int>] {
         guard firstDirectory < Int.max - Self.firstLength else { return [] }
-        return [directoriesAtEnd(from: firstDirectory) ?? firstDirectory..<firstDirectory + Self.firstLength]
+        if let rest = directoriesAtEnd(from: firstDirectory) { return [rest] }
+        let end = firstDirectory + Self.firstLength
+        return [firstDirectory <= Self.longestGap ? 0..<end : firstDirectory..<end]
     }
 
     /// All that a remote file can be asked for once its first directory is known, in one round: values that stand
