@@ -81,8 +81,7 @@ public struct TransportOptions: Sendable {
         /// How many requests may start at once after a rest.
         func burst(at origin: WebAddress.Origin) -> Double {
             let own = host(origin.host)?.limits
-            if origin.isFTP || own?.requestsPerSecond != nil { return own?.burst ?? 1 }
-            return max(1, requestsPerSecond ?? 1)
+            return origin.isFTP || own?.requestsPerSecond != nil ? own?.burst ?? 1 : 1
         }
 
         /// What is asked of an origin, for whoever plans by it.

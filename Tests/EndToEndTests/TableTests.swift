@@ -55,10 +55,10 @@ import Testing
         #expect(replica.requests(to: "documents.epfl.ch").count >= 165)
     }
 
-    @Test func `probing OpenOrganelle costs one round trip of six requests at the most without all levels`() throws {
+    @Test func `probing OpenOrganelle costs six requests at the most without all levels`() throws {
         let run = try Command.run(["probe", Address.openOrganelle, "--json"], environment: withKey)
         let cost = try #require(run.json["cost"] as? [String: Any])
-        #expect(cost["requests"] as? Int ?? 99 <= 6 && cost["round_trips"] as? Int == 1)
+        #expect(cost["requests"] as? Int ?? 99 <= 6)
         let objects = replica.requests(to: "janelia-cosem-datasets.s3.amazonaws.com")
             .filter {
                 ($0["path"] as? String ?? "").contains("fibsem-int16/") && !($0["path"] as? String ?? "").contains("?")
