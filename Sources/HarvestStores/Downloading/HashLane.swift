@@ -9,7 +9,6 @@ final class HashLane: Sendable {
         var other: Digest
         var pieces: PieceSums
         var position = 0
-        var isRunning = false
         /// Seconds that ``take(_:at:)`` cost those who called it.
         var spent = 0.0
 
@@ -33,6 +32,10 @@ final class HashLane: Sendable {
     private let part: PartFile
     private let withOther: Bool
     private let state: Mutex<State>
+    /// Whether a thread reads and hashes: it holds the state for long, and nobody who brings bytes waits for that.
+    private let isRunning = Atomic(false)
+    /// The state's position, for those who only look.
+    private let reached = Atomic(0)
     /// Less than this is left for the next time.
     private static let worthwhile = 4 << 20
     private static let piece = 256 << 10
@@ -53,34 +56,31 @@ final class HashLane: Sendable {
     ///
     /// Who calls waits meanwhile; where that would hold up the network, ``follow(to:)`` does it later.
     func take(_ bytes: UnsafeRawBufferPointer, at position: Int) {
-        state.withLock { state in
+        guard !isRunning.load(ordering: .acquiring), reached.load(ordering: .acquiring) == position else { return }
+        state.withLockIfAvailable { state in
             let start = Monotonic.now
-            guard !state.isRunning, state.position == position, state.spent <= Self.share * (start - began) else {
-                return
-            }
+            guard state.position == position, state.spent <= Self.share * (start - began) else { return }
             state.update(bytes, withOther: withOther)
             state.spent += Monotonic.now - start
+            reached.store(state.position, ordering: .releasing)
         }
     }
 
     /// Goes on to `front` on another thread, unless one is at it already or it is not worth it.
     func follow(to front: Int) {
-        let isDue = state.withLock { state in
-            guard !state.isRunning, front - state.position >= Self.worthwhile else { return false }
-            state.isRunning = true
-            return true
-        }
-        guard isDue else { return }
+        guard front - reached.load(ordering: .acquiring) >= Self.worthwhile,
+            isRunning.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged
+        else { return }
         Task.detached { [self] in
             // A failure to read here is found again by `finish`.
             _ = try? await Workers.files.run { [self] in try advance(to: front) }
-            state.withLock { $0.isRunning = false }
+            isRunning.store(false, ordering: .releasing)
         }
     }
 
     /// The checksums of the whole file, of that length.
     func finish(_ count: Int) async throws -> Sums {
-        while state.withLock({ $0.isRunning }) { try await Task.sleep(for: .milliseconds(1)) }
+        while isRunning.load(ordering: .acquiring) { try await Task.sleep(for: .milliseconds(1)) }
         return try await Workers.files.run { [self] in
             try advance(to: count)
             return state.withLock { state in
@@ -104,6 +104,7 @@ final class HashLane: Sendable {
             }
             state.withLock { state in
                 state.update(UnsafeRawBufferPointer(wanted), withOther: withOther)
+                reached.store(state.position, ordering: .releasing)
             }
         }
     }

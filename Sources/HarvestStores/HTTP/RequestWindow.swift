@@ -18,8 +18,8 @@ struct RequestWindow: Sendable {
     /// The shortest answer, in seconds.
     private var latency = Double.infinity
 
-    /// More bytes than this on their way at once fill the queues between, not the link: 1 Gb/s over 250 ms.
-    private static let inFlight = 32 << 20
+    /// More bytes than this on their way at once fill the queues between, not the link: 2 Gb/s over 250 ms.
+    private static let inFlight = 64 << 20
     /// Twice as many must bring at least so much more.
     private static let gain = 1.15
     private static let holdSeconds = 30.0
