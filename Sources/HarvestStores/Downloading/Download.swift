@@ -69,14 +69,16 @@ public struct Download: Sendable {
                 } catch let error as HarvestError where error.kind == .changed {
                     let isWrong = error.underlying is OfferedDigest.Mismatch
                     let mirrors = store as? MirrorStore
+                    // Another version is begun anew once; with mirrors once for each, as each has versions of its own.
+                    var startsAnew: Bool {
+                        isWrong ? mirrors?.blame(for: []) ?? (attempt == 0) : attempt < mirrors?.addresses.count ?? 1
+                    }
                     if isWrong, attempt < Self.corrections, let facts = run.facts, let total = facts.total,
                         let wrong = try await wrong(of: part, total), !wrong.isEmpty, mirrors?.blame(for: wrong) ?? true
                     {
                         let right = IntervalSet(IntervalSet(wrong).gaps(in: 0..<total))
                         try journal.begin(Journal.Identity(url: store.place(of: key), facts: facts), done: right)
-                    } else if attempt == 0 && mirrors == nil || isWrong && mirrors?.blame(for: []) == true
-                        || attempt == 0 && !isWrong
-                    {
+                    } else if startsAnew {
                         journal.clear()
                     } else {
                         // Bytes of another checksum are of no use to the next run.
