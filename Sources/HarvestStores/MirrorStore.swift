@@ -161,9 +161,10 @@ public final class MirrorStore: RangeStreamingStore {
         if state.places.indices.contains(where: { isOpen($0, state) }) {
             return came == 0 ? nil : .broke(HarvestError.wrapping(error))
         }
-        // It can still be taken whole.
-        if error is DownloadRun.RangesIgnored { state.places[index].end = nil }
-        return .failed(error)
+        // One that knows no ranges can still be taken whole.
+        let whole = state.places.indices.filter { state.places[$0].end is DownloadRun.RangesIgnored }
+        for place in whole { state.places[place].end = nil }
+        return .failed(whole.isEmpty ? error : DownloadRun.RangesIgnored())
     }
 
     private func hasOther(than index: Int, _ state: State) -> Bool {
