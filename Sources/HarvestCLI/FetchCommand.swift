@@ -155,7 +155,7 @@ struct FetchCommand: AsyncParsableCommand {
 
     private func check(_ file: FetchedFile) -> String {
         guard file.state == .fetched || file.state == .kept else { return "" }
-        return file.verifiedBy.map { ", as the server's \($0) says" } ?? ", unverified"
+        return file.verifiedBy.map { $0 == "you" ? ", as you said" : ", as \($0) says" } ?? ", unverified"
     }
 
     private static func span(_ seconds: Double) -> String {
