@@ -145,6 +145,31 @@ import Testing
         }
     }
 
+    @Test func `who is cancelled before it is taken is answered once`() async throws {
+        let server = FaultServer.serving(Self.objects)
+        defer { server.stop() }
+        let options = quickOptions()
+        let lane = AheadLane(options: options, connectMap: try ConnectMap([]))
+        defer { lane.stop() }
+        func ask(_ key: String) throws -> TransferRequest {
+            TransferRequest(address: try WebAddress("\(server.url)/\(key)"), plan: { _ in .collect(atMost: 1 << 20) })
+        }
+        for key in ["o1", "o2", "o3"] {
+            let request = try ask(key)
+            let gone = await Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                return await lane.perform(request)
+            }.value
+            guard case .cancelled? = gone?.failure else {
+                Issue.record("not cancelled: \(String(describing: gone?.head))")
+                continue
+            }
+            // The thread hears of the cancellation with the next request, and that one is answered.
+            #expect(await lane.perform(request)?.body.array == Self.objects[key])
+        }
+        #expect(server.requests.count == 3)
+    }
+
     @Test func `a mapped host is found where it is`() async throws {
         let map = try ConnectMap(["h.org:80:127.0.0.1:8080", ":443:[::1]:1", "x.org:::99"])
         func target(_ url: String) throws -> String {

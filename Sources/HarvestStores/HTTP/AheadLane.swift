@@ -24,25 +24,17 @@ final class AheadLane: Sendable {
     /// Origins that are not asked in this way any more.
     private let off = Mutex<Set<WebAddress.Origin>>([])
     private let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
-    private let bell = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+    private let bell = Bell()
     private let pool = BufferPool()
 
     init(options: TransportOptions, connectMap: ConnectMap) { (self.options, self.connectMap) = (options, connectMap) }
 
-    deinit {
-        close(epoll)
-        close(bell)
-    }
+    deinit { close(epoll) }
 
     /// Ends the thread, and with it every request.
     func stop() {
         inbox.withLock { $0.isStopped = true }
-        ring()
-    }
-
-    private func ring() {
-        var one: UInt64 = 1
-        for _ in 0..<10 where write(bell, &one, 8) == 8 || errno == EAGAIN { return }
+        bell.ring()
     }
 
     /// Whether a request is of the kind that it carries out.
@@ -50,7 +42,7 @@ final class AheadLane: Sendable {
         let origin = request.address.origin
         return origin.scheme == "http" && request.ftp == nil && request.form == nil && request.limit == nil
             && request.credentials == nil
-            && options.proxies.proxy(for: origin) == nil && !options.limits.isPaced && epoll >= 0 && bell >= 0
+            && options.proxies.proxy(for: origin) == nil && !options.limits.isPaced && epoll >= 0 && bell.number >= 0
             && !off.withLock { $0.contains(origin) }
     }
 
@@ -64,22 +56,23 @@ final class AheadLane: Sendable {
         let ahead = Ahead(Transfer(request, headerLimit: options.limits.headerBytes, pool: pool), to: place)
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                ahead.waiter = continuation
                 let (isTaken, isFirst) = inbox.withLock { inbox in
                     if ahead.isCancelled || inbox.isStopped { return (false, false) }
+                    // Only now: one that is not taken has no waiter, whoever cancels it.
+                    ahead.waiter = continuation
                     inbox.new.append(ahead)
                     defer { inbox.isStarted = true }
                     return (true, !inbox.isStarted)
                 }
                 if isFirst { start() }
-                if isTaken { ring() } else { continuation.resume(returning: TransferOutcome(failure: .cancelled)) }
+                if isTaken { bell.ring() } else { continuation.resume(returning: TransferOutcome(failure: .cancelled)) }
             }
         } onCancel: {
             inbox.withLock {
                 ahead.isCancelled = true
                 $0.cancelled.append(ahead)
             }
-            ring()
+            bell.ring()
         }
     }
 
@@ -107,8 +100,8 @@ final class AheadLane: Sendable {
     private func run() {
         var lines = AheadLines(epoll: epoll, options: options)
         var events = [epoll_event](repeating: epoll_event(), count: 64)
-        var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(fd: bell))
-        epoll_ctl(epoll, EPOLL_CTL_ADD, bell, &event)
+        var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(fd: bell.number))
+        epoll_ctl(epoll, EPOLL_CTL_ADD, bell.number, &event)
         while true {
             let mail = inbox.withLock { inbox in
                 defer { (inbox.new, inbox.cancelled) = ([], []) }
@@ -119,9 +112,8 @@ final class AheadLane: Sendable {
             if mail.isStopped { break }
             let count = epoll_wait(epoll, &events, Int32(events.count), lines.isIdle ? 60_000 : 250)
             for event in events.prefix(Int(max(0, count))) {
-                if event.data.fd == bell {
-                    var rings: UInt64 = 0
-                    _ = read(bell, &rings, 8)
+                if event.data.fd == bell.number {
+                    bell.hear()
                 } else {
                     lines.stirred(event.data.fd, event.events)
                 }
@@ -273,12 +265,10 @@ private struct AheadLines {
     }
 
     private static func text(of request: TransferRequest, _ agent: String) -> String {
-        let (origin, address) = (request.address.origin, request.address)
-        let host = origin.port == 80 ? origin.host : "\(origin.host):\(origin.port)"
+        let address = request.address
         let lines = [
-            "GET \(address.path)\(address.query.map { "?\($0)" } ?? "") HTTP/1.1", "Host: \(host)",
-            "User-Agent: \(agent)",
-            "Accept: */*", "Accept-Encoding: identity",
+            "GET \(address.path)\(address.query.map { "?\($0)" } ?? "") HTTP/1.1", "Host: \(address.hostHeader)",
+            "User-Agent: \(agent)", "Accept: */*", "Accept-Encoding: identity",
         ]
         return (lines + request.headers).joined(separator: "\r\n") + "\r\n\r\n"
     }
@@ -346,17 +336,17 @@ private struct AheadLines {
         var bytes = bytes
         var isDone = false
         while !bytes.isEmpty {
-            guard let ahead = line.sent.first, !line.endsHere || line.rest != nil || !line.line.isEmpty || !isDone
-            else {
-                return drop(line, isFault: true)  // more than was asked for
-            }
+            guard let ahead = line.sent.first else { return drop(line, isFault: true) }  // more than was asked for
             if let rest = line.rest {
                 let piece = UnsafeRawBufferPointer(rebasing: bytes[..<min(rest, bytes.count)])
                 bytes = UnsafeRawBufferPointer(rebasing: bytes[piece.count...])
                 line.rest = rest - piece.count
                 // Who wants no more of it is done; what comes of it all the same is not taken.
                 guard ahead.transfer.takeBody(piece) else { return giveUp(ahead, line) }
-                if line.rest == 0 { isDone = finish(ahead, line) || isDone }
+                if line.rest == 0 {
+                    finish(ahead, line)
+                    isDone = true
+                }
                 continue
             }
             let end = bytes.firstIndex(of: 10).map { $0 + 1 } ?? bytes.count
@@ -381,21 +371,21 @@ private struct AheadLines {
             line.endsHere = head["connection"]?.lowercased().contains("close") ?? false
             guard goesOn else { return giveUp(ahead, line) }
             line.rest = length
-            if length == 0 { isDone = finish(ahead, line) || isDone }
+            if length == 0 {
+                finish(ahead, line)
+                isDone = true
+            }
         }
         if isDone { feed(line.origin) }
     }
 
     /// An answer is whole.
-    private mutating func finish(_ ahead: Ahead, _ line: Line) -> Bool {
+    private mutating func finish(_ ahead: Ahead, _ line: Line) {
         line.rest = nil
         line.sent.removeFirst()
         line.answered += 1
         ahead.resume(outcome(of: ahead))
-        if line.endsHere {
-            drop(line, isFault: false)
-            return true
-        }
+        if line.endsHere { return drop(line, isFault: false) }
         hosts[line.origin]?.answered += 1
         // Twice as many ahead once so many answers came in order.
         if let host = hosts[line.origin], host.depth < Self.deepest, host.answered >= 2 * host.lines.count * host.depth
@@ -403,7 +393,6 @@ private struct AheadLines {
             hosts[line.origin]?.depth = min(Self.deepest, host.depth * 2)
             hosts[line.origin]?.answered = 0
         }
-        return true
     }
 
     private func outcome(of ahead: Ahead) -> TransferOutcome {

@@ -7,17 +7,15 @@ import HarvestCore
 /// Belongs to the loop's thread, but for ``ring()``.
 final class SocketWatch: @unchecked Sendable {
     private let epoll: Int32
-    /// Wakes a waiting thread.
-    private let bell: Int32
+    private let bell = Bell()
     private var events = [epoll_event](repeating: epoll_event(), count: 64)
     /// When curl wants to be called though no socket stirs; `nil` is never.
     private var timer: Double?
 
     init(for multi: UnsafeMutableRawPointer?) {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
-        bell = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-        precondition(epoll >= 0 && bell >= 0, "no descriptors for the network")
-        set(bell, EPOLLIN.rawValue)
+        precondition(epoll >= 0 && bell.number >= 0, "no descriptors for the network")
+        set(bell.number, EPOLLIN.rawValue)
         let me = Unmanaged.passUnretained(self).toOpaque()
         ccurl_multi_callbacks(
             multi,
@@ -32,17 +30,10 @@ final class SocketWatch: @unchecked Sendable {
             }, me)
     }
 
-    deinit {
-        close(epoll)
-        close(bell)
-    }
+    deinit { close(epoll) }
 
     /// Wakes ``wait(_:atMost:)``; from any thread.
-    func ring() {
-        var one: UInt64 = 1
-        // A bell that is not heard would be a wait for nothing.
-        for _ in 0..<10 where write(bell, &one, 8) == 8 || errno == EAGAIN { return }
-    }
+    func ring() { bell.ring() }
 
     /// Waits for sockets, the bell, curl's timer or `seconds`, and lets curl do what is due.
     func wait(_ multi: UnsafeMutableRawPointer?, atMost seconds: Double) {
@@ -50,9 +41,8 @@ final class SocketWatch: @unchecked Sendable {
         let left = max(0, min(seconds, (timer ?? .infinity) - Monotonic.now))
         let count = epoll_wait(epoll, &events, Int32(events.count), Int32((left * 1000).rounded(.up)))
         for event in events.prefix(Int(max(0, count))) {
-            if event.data.fd == bell {
-                var rings: UInt64 = 0
-                _ = read(bell, &rings, 8)
+            if event.data.fd == bell.number {
+                bell.hear()
                 continue
             }
             var mask: Int32 = 0
