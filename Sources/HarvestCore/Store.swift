@@ -129,7 +129,8 @@ public enum Key {
     }
 }
 
-/// Counts what a store costs, and keeps it within a budget: requests, bytes, and round trips (requests that waited for an earlier one's answer).
+/// Counts what a store costs, and keeps it within a budget: requests, bytes, and round trips (requests that waited for an
+/// earlier one's answer).
 public final class Meter: Sendable {
     public struct Cost: Sendable, Hashable {
         public var requests = 0

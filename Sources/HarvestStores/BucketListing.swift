@@ -57,13 +57,19 @@ struct BucketListing: Sendable {
         }
     }
 
-    /// Hands on everything below a folder, in order.
+    /// Hands on everything below `prefix` of a store rooted at `root`, by the store's keys, in order.
     ///
     /// A listing of more than two pages is cut where its folders begin, and up to 16 parts of it are asked for at a time:
     /// each goes on to where another has begun, and who is done begins in the middle of what nobody has.
     ///
     /// - Complexity: A request per thousand names, one for each level of the first names, and one for each part.
-    func walk(_ folder: String, _ take: (Listing) async throws -> Void) async throws {
+    func walk(_ root: String, _ prefix: String, _ page: (Listing) async throws -> Void) async throws {
+        try await walk(try ObjectKey.folder(root, prefix)) { found in
+            try await page(Listing(objects: found.objects.map { $0.below(prefix) }, refused: found.refused))
+        }
+    }
+
+    private func walk(_ folder: String, _ take: (Listing) async throws -> Void) async throws {
         let first = try await page(folder, true, .first)
         try await take(first.listing)
         guard let token = first.next, let last = first.last else { return }

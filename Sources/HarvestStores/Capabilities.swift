@@ -43,6 +43,19 @@ enum ObjectKey {
         root.isEmpty ? key : key.isEmpty ? root : "\(root)/\(key)"
     }
 
+    /// The bucket's own key of an object.
+    static func object(_ root: String, _ key: String, at address: String) throws(HarvestError) -> String {
+        let whole = join(root, key)
+        guard !whole.isEmpty else { throw .invalid("a bucket is not an object", at: address, next: "name a key in it") }
+        return whole
+    }
+
+    /// A key as the path of an address.
+    static func path(_ key: String) -> String {
+        key.split(separator: "/", omittingEmptySubsequences: false).map { WebAddress.percentEncoded(String($0)) }
+            .joined(separator: "/")
+    }
+
     /// Whether `key` lies below `folder` under a name that can be no key; an empty one stands for the folder itself.
     static func isRefused(_ key: String, in folder: String) -> Bool {
         guard key.hasPrefix(folder), key.count > folder.count else { return false }

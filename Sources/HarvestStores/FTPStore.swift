@@ -3,8 +3,8 @@ import Synchronization
 
 /// Files of an FTP server, read by range (`REST`), anonymously unless the address names a user.
 ///
-/// `ftps` is TLS from the first byte on (port 990), for commands and files. Passive connections only, and data from the server's own address alone. Every read says the file's size and date
-/// (`SIZE`, `MDTM`); one that differs from the first is a changed file. Nothing is ever followed elsewhere.
+/// `ftps` is TLS from the first byte on (port 990), for commands and files. Passive connections only, and data from the
+/// server's own address alone. Every read says the file's size and date (`SIZE`, `MDTM`); one that differs from the first is a changed file. Nothing is ever followed elsewhere.
 public struct FTPStore: RangeStreamingStore {
     public let address: String
     private let root: WebAddress

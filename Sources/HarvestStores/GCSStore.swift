@@ -73,9 +73,7 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
     public func list(_ prefix: String) async throws -> Listing { try await listing.oneLevel(self.prefix, prefix) }
 
     public func walk(_ prefix: String, _ page: (Listing) async throws -> Void) async throws {
-        try await listing.walk(try ObjectKey.folder(self.prefix, prefix)) { found in
-            try await page(Listing(objects: found.objects.map { $0.below(prefix) }, refused: found.refused))
-        }
+        try await listing.walk(self.prefix, prefix, page)
     }
 
     private var listing: BucketListing { BucketListing { try await self.page($0, isDeep: $1, from: $2) } }
@@ -125,14 +123,11 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
 
     private func url(of key: String) throws(HarvestError) -> WebAddress {
         _ = try Key.components(of: key)
-        let whole = ObjectKey.join(prefix, key)
-        guard !whole.isEmpty else { throw .invalid("a bucket is not an object", at: address, next: "name a key in it") }
+        let whole = try ObjectKey.object(prefix, key, at: address)
         if let emulator {  // JSON API, Objects: get
             let name = WebAddress.percentEncoded(whole)
             return try WebAddress("\(emulator)/storage/v1/b/\(bucket)/o/\(name)?alt=media")
         }
-        let path = whole.split(separator: "/", omittingEmptySubsequences: false)
-            .map { WebAddress.percentEncoded(String($0)) }.joined(separator: "/")
-        return try WebAddress("\(host)/\(bucket)/\(path)")
+        return try WebAddress("\(host)/\(bucket)/\(ObjectKey.path(whole))")
     }
 }

@@ -158,7 +158,7 @@ public final class MirrorStore: RangeStreamingStore {
     /// A place is asked no more: that is the object's own failure only where none is left.
     private func ended(_ error: any Error, _ index: Int, _ came: Int, _ state: inout State) -> StreamEnd? {
         state.places[index].end = error
-        if state.places.indices.contains(where: { isOpen($0, state) }) {
+        if hasOther(than: index, state) {
             return came == 0 ? nil : .broke(HarvestError.wrapping(error))
         }
         // One that knows no ranges can still be taken whole.

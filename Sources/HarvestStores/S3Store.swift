@@ -78,9 +78,7 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
     public func list(_ prefix: String) async throws -> Listing { try await listing.oneLevel(self.prefix, prefix) }
 
     public func walk(_ prefix: String, _ page: (Listing) async throws -> Void) async throws {
-        try await listing.walk(try ObjectKey.folder(self.prefix, prefix)) { found in
-            try await page(Listing(objects: found.objects.map { $0.below(prefix) }, refused: found.refused))
-        }
+        try await listing.walk(self.prefix, prefix, page)
     }
 
     private var listing: BucketListing { BucketListing { try await self.page($0, isDeep: $1, from: $2) } }
@@ -114,11 +112,8 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
     }
 
     private func url(of key: String) throws(HarvestError) -> WebAddress {
-        let whole = ObjectKey.join(prefix, key)
-        guard !whole.isEmpty else { throw .invalid("a bucket is not an object", at: address, next: "name a key in it") }
-        let path = whole.split(separator: "/", omittingEmptySubsequences: false)
-            .map { WebAddress.percentEncoded(String($0)) }.joined(separator: "/")
-        return try WebAddress(root(withBucket: "/") + path)
+        let whole = try ObjectKey.object(prefix, key, at: address)
+        return try WebAddress(root(withBucket: "/") + ObjectKey.path(whole))
     }
 
     /// Runs `body` as who we are to this bucket, where it lives.

@@ -110,8 +110,12 @@ extension Context {
         guard outcome.isDryRun, let bytes = outcome.size.bytes, let store = store as? any RangeStreamingStore else {
             return
         }
-        let url = (try? store.webAddress(of: "")) ?? (try? store.webAddress(of: "x"))
-        outcome.size.seconds = url.flatMap { stores.client.expectedSeconds(bytes, from: $0) }
+        outcome.size.seconds = Self.place(of: store).flatMap { stores.client.expectedSeconds(bytes, from: $0) }
+    }
+
+    /// An address on a store's host: a bucket itself has none.
+    private static func place(of store: any RangeStreamingStore) -> String? {
+        (try? store.webAddress(of: "")) ?? (try? store.webAddress(of: "x"))
     }
 
     /// Remembers how fast a store's host was.
@@ -119,7 +123,7 @@ extension Context {
         guard !outcome.isDryRun, let store = store as? any RangeStreamingStore else { return }
         let bytes = outcome.files.reduce(0) { $0 + ($1.state == .fetched ? $1.bytes : 0) }
         let took = start.duration(to: .now).components
-        guard let url = (try? store.webAddress(of: "")) ?? (try? store.webAddress(of: "x")) else { return }
+        guard let url = Self.place(of: store) else { return }
         stores.client.brought(bytes, in: Double(took.seconds) + Double(took.attoseconds) / 1e18, from: url)
     }
 
@@ -315,7 +319,11 @@ extension Context {
     ///
     /// - Complexity: One request, in one try.
     static func news(of file: FetchedFile, at store: any Store) async -> String? {
-        guard let facts = await (store as? any RangeStreamingStore)?.facts(of: "") else { return nil }
+        await (store as? any RangeStreamingStore)?.facts(of: "").flatMap { news(of: file, $0) }
+    }
+
+    /// What of its source's words shows another version.
+    static func news(of file: FetchedFile, _ facts: ObjectFacts) -> String? {
         if let total = facts.total, total != file.bytes {
             return "the source has \(total) bytes by now; the file here has \(file.bytes)"
         }

@@ -81,14 +81,14 @@ extension Context {
         let store = try stores.open(Address(file.url))
         var download = Download()
         download.expected = OfferedDigest("sha256:\(sha256)", source: "the manifest")
-        if let news = await Self.news(of: file, at: store) {
+        let remote = store as? any RangeStreamingStore
+        let facts = await remote?.facts(of: "")
+        if let news = facts.flatMap({ Self.news(of: file, $0) }) {
             bad.reason += "; \(news)"
             return
         }
         do {
-            if let remote = store as? any RangeStreamingStore, let pieces = file.pieces, Disk.size(path) != nil,
-                let facts = await remote.facts(of: "")
-            {
+            if let remote, let facts, let pieces = file.pieces, Disk.size(path) != nil {
                 let here = try await Workers.files.run { try Disk.pieces(of: path, total: file.bytes) }
                 let good = pieces.agreement(with: here, total: file.bytes)
                 let mended = try? await download.mend(path, keeping: good, as: facts, "", of: remote)

@@ -239,9 +239,7 @@ final class CurlLoop: Sendable {
         // Decided here, where it is known who is asked directly; the empty string is no proxy.
         set(CURLOPT_PROXY, options.proxies.proxy(for: origin) ?? "")
         set(CURLOPT_NOPROXY, "")
-        if !options.pins.isEmpty, let keys = options.pins.first(where: { origin.host == $0.key })?.value {
-            set(CURLOPT_PINNEDPUBLICKEY, keys)
-        }
+        if let keys = options.pins[origin.host] { set(CURLOPT_PINNEDPUBLICKEY, keys) }
         _ = ccurl_ptr(handle, CURLOPT_CONNECT_TO, connectTo)
         if let resolved { _ = ccurl_ptr(handle, CURLOPT_RESOLVE, resolved) }
         _ = ccurl_ptr(handle, CURLOPT_ERRORBUFFER, transfer.message)
