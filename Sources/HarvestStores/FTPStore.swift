@@ -102,6 +102,13 @@ public struct FTPStore: RangeStreamingStore {
 
     public var limits: TransportOptions.HostLimits { client.limits(at: root.origin) }
 
+    /// A request over a connection that is logged in already begins some round trips sooner.
+    public func logIn(_ connections: Int) -> Bool {
+        guard var server = try? WebAddress("/", relativeTo: root) else { return false }
+        if let credentials = root.credentials { server = server.with(credentials: credentials) }
+        return client.logIn(connections, at: server)
+    }
+
     public func learned(_ limits: TransportOptions.HostLimits) { client.learned(limits, at: root.origin) }
 
     public func stream(

@@ -291,6 +291,7 @@ extension Context {
         }
         var download = Download()
         download.hashes = options.hashes
+        download.logsInAhead = true
         if let expected {
             download.expected = expected
         } else if let text = link.checksum, options.hashes {

@@ -18,6 +18,8 @@ public struct Download: Sendable {
     public var hint: OfferedDigest?
     /// Checksums of the object's pieces: of a file that is found to be wrong only the wrong ones are brought again.
     public var pieces: OfferedPieces?
+    /// Whether it is the only one, and connections may log in before it is known how many are of use.
+    public var logsInAhead = false
     /// Told what happens meanwhile, from any thread; must not block.
     public var events: @Sendable (TransferEvent) -> Void = { _ in }
 

@@ -11,7 +11,7 @@ extension DownloadPlanner {
     mutating func double(_ now: Double, _ commands: inout [Command]) {
         for id in parts.keys.sorted() {
             guard let part = parts[id], part.asked != nil, part.doubledAt == nil, part.doubles == nil,
-                now - part.lastByteAt > patience(part), part.position < part.end, hasToken, now >= notBefore,
+                now - part.lastByteAt > patience(part), part.position < part.end, hasToken(now), now >= notBefore,
                 running < window + 1
             else { continue }
             let double = add(part.position..<part.end, asked: part.position, now)
@@ -63,7 +63,7 @@ extension DownloadPlanner {
             commands.append(.close(part: id))
             let anew = add(part.position..<part.end, asked: part.position, now)
             parts[anew]?.reopened = part.reopened + 1
-            if let made = parts[anew], hasToken {
+            if let made = parts[anew], hasToken(now) {
                 commands.append(ask(anew, made, now))
             } else {
                 parts[anew]?.asked = nil
@@ -73,50 +73,82 @@ extension DownloadPlanner {
 
     // MARK: Hosts that count requests
 
+    /// Takes half of the longest part, of which others can take later. Where all connections are of use in the end, each
+    /// half is good for a whole number of them.
+    mutating func takeHalf(_ now: Double) -> Int? {
+        let open = parts.filter { $0.value.asked != nil && $0.value.doubledAt == nil }
+        guard
+            let (id, victim) = open.max(by: {
+                ($0.value.end - $0.value.position, $0.key) < ($1.value.end - $1.value.position, $1.key)
+            }), victim.end - victim.position >= 16 * options.leastCut
+        else { return nil }
+        let length = Double(victim.end - victim.position)
+        let shares = max(2, (length / Double(total) * Double(window)).rounded())
+        let middle = victim.position + Int(length * ((shares + 1) / 2).rounded(.down) / shares)
+        parts[id]?.end = middle
+        tell(.took(middle..<victim.end))
+        return add(middle..<victim.end, asked: middle, now)
+    }
+
+    /// So much later, as a share of the time left, a part may end: speeds waver, and the latest of all guesses is no rule for the others.
+    private static let slack = 0.011
+
+    /// Bytes a second of one connection, over all that run; `nil` until that means something.
+    private func usualSpeed(_ now: Double) -> Double? {
+        var bytes = 0, seconds = 0.0
+        for part in parts.values {
+            guard let base = part.base else { continue }
+            bytes += part.brought - base.bytes
+            seconds += now - base.at
+        }
+        return seconds > 0.2 ? Double(bytes) / seconds : nil
+    }
+
     /// Takes the tail of a part where the host counts starts: as much as the new connection brings until all end together.
     ///
-    /// With the speeds of those that run, speed c of new ones and their starts s, all end at
-    /// T = (rest + c Σ s) / (Σ speeds + n c); as many are counted as start before T. Each time one may start, T is found anew.
+    /// When that is comes from playing the coming starts through: each takes from the part with the most left, what it
+    /// brings until then. The least time at which nothing is left is looked for anew each time one may start.
     mutating func takeByStartTime(_ now: Double) -> Int? {
-        let means = parts.values.compactMap { $0.mean(now) }.sorted()
         let open = parts.filter { $0.value.asked != nil && $0.value.doubledAt == nil }
-        guard let starts = gate.limit else { return nil }
-        guard !means.isEmpty else {
-            // No speed is known, and a start that is not used is lost: halves, of which others can take later.
-            guard
-                let (id, victim) = open.max(by: {
-                    ($0.value.end - $0.value.position, $0.key) < ($1.value.end - $1.value.position, $1.key)
-                }), victim.end - victim.position >= 16 * options.leastCut
-            else { return nil }
-            let middle = victim.position + (victim.end - victim.position) / 2
-            parts[id]?.end = middle
-            tell(.took(middle..<victim.end))
-            return add(middle..<victim.end, asked: middle, now)
+        // No speed is known, and a start that is not used is lost.
+        guard let own = usualSpeed(now) else { return takeHalf(now) }
+        func isNew(_ index: Int) -> Bool { open.count + index >= mostRunning }
+        func latency(isNew: Bool) -> Double { gate.latency(isNew: isNew) ?? roundTrip ?? 0 }
+        /// Of one that runs: what it still has, its speed, and for how long it will say nothing.
+        struct Work {
+            var id: Int
+            var rest, speed, silence: Double
+
+            func left(_ time: Double) -> Double { rest - speed * max(0, time - silence) }
         }
-        let own = means[means.count / 2], latency = roundTrip ?? 0
-        var rest = Double(gaps.reduce(0) { $0 + $1.range.count }), speed = 0.0
-        for part in open.values {
-            rest += Double(part.end - part.position)
-            speed += part.mean(now) ?? own
-            if part.rate == nil { rest += own * max(0, part.openedAt + latency - now) }
+        let works = open.map { id, part in
+            Work(
+                id: id, rest: Double(part.end - part.position), speed: part.speed(now, usual: own),
+                silence: part.rate == nil ? max(0, part.openedAt + latency(isNew: part.isNew) - now) : 0)
+        }.sorted { $0.id < $1.id }
+        let begins = (0..<max(0, min(window - open.count, 256))).map {
+            gate.pause(after: $0, isNew: isNew($0), now) + latency(isNew: isNew($0))
         }
-        var time: Double?
-        for index in 0..<max(0, window - open.count) {
-            let start = max(0, (Double(index + 1) - gate.tokens) / starts.perSecond) + latency
-            let end = (rest + own * start) / (speed + own)
-            guard start < end else { break }
-            rest += own * start
-            speed += own
-            time = end
+        func isEnough(_ time: Double) -> Bool {
+            var left = works.map { $0.left(time) }
+            for begin in begins {
+                guard let most = left.indices.max(by: { left[$0] < left[$1] }), left[most] > 0 else { break }
+                left[most] -= own * max(0, time - begin)
+            }
+            return left.allSatisfy { $0 <= own * time * Self.slack }
         }
-        guard let time else { return nil }
-        func left(_ part: Part) -> Double { Double(part.end - part.position) - (part.mean(now) ?? own) * time }
-        guard let (id, victim) = open.max(by: { (left($0.value), $0.key) < (left($1.value), $1.key) }) else {
+        var (early, time) = (0.0, works.map { $0.silence + $0.rest / max($0.speed, 1) }.max() ?? 0)
+        for _ in 0..<24 {
+            let middle = (early + time) / 2
+            if isEnough(middle) { time = middle } else { early = middle }
+        }
+        guard let work = works.max(by: { $0.left(time) < $1.left(time) }), let victim = parts[work.id] else {
             return nil
         }
-        var size = own * (time - latency)
-        // What would remain for somebody else and is hardly worth a request goes along.
-        if left(victim) - size < Double(options.leastCut) { size = left(victim) }
+        let id = work.id, wait = latency(isNew: isNew(0))
+        // Where that is more than the other has to give, the two end together, and sooner.
+        let together = (work.rest + own * wait + work.speed * work.silence) / (own + work.speed)
+        let size = own * (min(time, together) - wait)
         guard size >= Double(options.leastCut), Int(size) < victim.end - victim.position else { return nil }
         let start = victim.end - Int(size)
         parts[id]?.end = start

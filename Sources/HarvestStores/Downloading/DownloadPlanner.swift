@@ -15,6 +15,8 @@ struct DownloadPlanner: Sendable {
         var chunk = 4 << 20...64 << 20
         /// Another connection joins where each would have so many seconds of work.
         var laneSeconds = 2.0
+        /// Connections that log in already, beside the first.
+        var loggedIn = 0
         /// Whether ranges have an end: FTP's have none, and end with the connection.
         var isBounded = true
         /// A part smaller than this is not divided.
@@ -63,6 +65,8 @@ struct DownloadPlanner: Sendable {
         /// The end of what it has asked for; `nil` between two requests.
         var asked: Int?
         var openedAt = 0.0
+        /// Whether its request had to log in.
+        var isNew = true
         /// When its first request was sent.
         var begunAt = 0.0
         var lastByteAt = 0.0
@@ -72,7 +76,7 @@ struct DownloadPlanner: Sendable {
         var meter = (start: 0.0, bytes: 0)
         /// Bytes of the request on its way.
         var received = 0
-        /// From where on its whole life is averaged, once it has got going.
+        /// From where on its whole life is averaged: its first bytes, so that a slow start and what makes up for it even out.
         var base: (at: Double, bytes: Int)?
         /// Bytes of all its requests.
         var brought = 0
@@ -84,10 +88,10 @@ struct DownloadPlanner: Sendable {
         /// Tries that brought nothing.
         var failures = 0
 
-        /// Bytes a second over its life, once that means something.
-        func mean(_ now: Double) -> Double? {
-            guard let base, now - base.at >= 0.2 else { return nil }
-            return Double(brought - base.bytes) / (now - base.at)
+        /// Bytes a second over its life, taken for what is usual until it has lasted.
+        func speed(_ now: Double, usual: Double) -> Double {
+            guard let base else { return usual }
+            return (Double(brought - base.bytes) + usual) / (now - base.at + 1)
         }
     }
 
@@ -126,7 +130,7 @@ struct DownloadPlanner: Sendable {
     /// The median rate, and of how many it was taken at the most.
     private var usualRate: Double?, rateCount = 0
     /// Connections that there were at a time: more need new ones.
-    private var mostRunning = 1
+    private(set) var mostRunning: Int
     private var refusedAt: Double
 
     /// - Parameters:
@@ -141,6 +145,7 @@ struct DownloadPlanner: Sendable {
         refusedAt = now
         gaps = done.gaps(in: 0..<total).map { Gap(range: $0) }
         lanes = 1
+        mostRunning = 1 + options.loggedIn
     }
 
     var isComplete: Bool { done.count == total }
@@ -157,7 +162,7 @@ struct DownloadPlanner: Sendable {
 
     /// The first request of all, sent before the length was known.
     mutating func adopt(_ range: Range<Int>, openedAt: Double, now: Double) -> Int {
-        gate.spend(now)
+        gate.spend(isNew: nil, now)
         roundTrip = (now - openedAt) / 2  // connecting took as long as asking
         let own = range.clamped(to: 0..<total)
         var taken = done
@@ -193,8 +198,11 @@ struct DownloadPlanner: Sendable {
             let latency = now - part.openedAt
             roundTrip = min(roundTrip ?? latency, latency)
             // A host that holds starts back counts those, not connections: later ones need more of these.
-            if gate.began(waited: latency, waiting: waiting - 1, now: now) { window = options.window * 3 / 2 }
+            if gate.began(waited: latency, isNew: part.isNew, waiting: waiting - 1, now: now) {
+                window = options.window * 3 / 2
+            }
             if part.rate == nil, part.meter.bytes == 0 { part.meter = (now, 0) }
+            if part.base == nil { part.base = (now, count) }
         }
         part.position += wanted
         part.received += count
@@ -207,7 +215,6 @@ struct DownloadPlanner: Sendable {
             // What is young still grows (slow start): there the newest look counts most.
             let weight = min(1, now - part.begunAt < 2 ? 5 * span : span)
             part.rate = part.rate.map { $0 + (rate - $0) * weight } ?? rate
-            if part.base == nil { part.base = (now, part.brought) }
             part.meter = (now, 0)
         }
         parts[id] = part
@@ -271,7 +278,6 @@ struct DownloadPlanner: Sendable {
     /// What to do now.
     mutating func plan(now: Double) -> [Command] {
         var commands: [Command] = []
-        gate.refill(now)
         if window < options.window, now - refusedAt > 10 { (window, refusedAt) = (window + 1, now) }
         giveUpDoubles(now, &commands)
         guard !isComplete else {
@@ -280,12 +286,12 @@ struct DownloadPlanner: Sendable {
         }
         // Connections that finished a range go on with their territory.
         for id in parts.keys.sorted() {
-            guard let part = parts[id], part.asked == nil, now >= notBefore, hasToken else { continue }
+            guard let part = parts[id], part.asked == nil, now >= notBefore, hasToken(now) else { continue }
             commands.append(ask(id, part, now))
         }
         replaceSlow(now, &commands)
         double(now, &commands)
-        while now >= notBefore, running < wanted(now), hasToken, let id = next(now) {
+        while now >= notBefore, running < wanted(now), hasToken(now), let id = next(now) {
             guard let part = parts[id] else { break }
             commands.append(ask(id, part, now))
         }
@@ -307,14 +313,17 @@ struct DownloadPlanner: Sendable {
     private var waiting: Int { parts.values.count { $0.asked != nil && $0.received == 0 } }
 
     /// Whether the host lets another request start.
-    var hasToken: Bool { gate.admits(waiting: waiting, isNew: running >= mostRunning) }
+    func hasToken(_ now: Double) -> Bool {
+        gate.admits(waiting: waiting, isNew: running >= mostRunning, now)
+    }
 
     mutating func ask(_ id: Int, _ part: Part, _ now: Double) -> Command {
-        gate.spend(now)
+        let isNew = running - (parts[id]?.asked == nil ? 0 : 1) >= mostRunning
+        gate.spend(isNew: isNew, waiting: waiting - (parts[id]?.asked == nil ? 0 : 1), now)
         var part = part
         let length = options.isBounded ? part.end - part.position : total - part.position
         part.asked = part.position + length
-        (part.openedAt, part.lastByteAt, part.received) = (now, now, 0)
+        (part.openedAt, part.lastByteAt, part.received, part.isNew) = (now, now, 0, isNew)
         parts[id] = part
         mostRunning = max(mostRunning, running)
         return .open(part: id, part.position..<part.position + length)
@@ -387,7 +396,9 @@ struct DownloadPlanner: Sendable {
             parts[id]?.failures = gap.failures
             return id
         }
-        return gate.limit == nil ? take(now) : takeByStartTime(now)
+        guard gate.limit == nil else { return takeByStartTime(now) }
+        // What has no end of its own is cut again by who comes later, at no cost.
+        return !options.isBounded && mostRunning < window ? takeHalf(now) : take(now)
     }
 
     private mutating func take(_ now: Double) -> Int? {

@@ -17,6 +17,8 @@ final class DownloadRun: Sendable {
         var planner: DownloadPlanner?
         /// The first request, before the length is known.
         var first = (range: 0..<0, openedAt: 0.0)
+        /// Connections that log in ahead of their requests.
+        var loggedIn = 0
         var facts: ObjectFacts?
         /// From an earlier run.
         var kept: (facts: ObjectFacts, done: IntervalSet)?
@@ -62,9 +64,9 @@ final class DownloadRun: Sendable {
         } else {
             try part.clear()
         }
-        let ticker = Task { [told] in
+        let ticker = Task { [told, store] in
             while !Task.isCancelled {
-                try? await Task.sleep(for: .milliseconds(20))
+                try? await Task.sleep(for: .milliseconds(store.asksBoundedRanges ? 20 : 8))
                 told.yield(.tick)
             }
         }
@@ -203,6 +205,13 @@ final class DownloadRun: Sendable {
             state.first = (range, Monotonic.now)
             return range
         }
+        // Where it is known that starts are counted, as many as may start at once lose no time with logging in.
+        let limits = store.limits
+        if download.logsInAhead, !store.asksBoundedRanges, limits.retrievesPerSecond != nil {
+            let allowed = min(limits.connections, download.connections ?? limits.connections)
+            let count = max(0, min(allowed - 1, Int(max(0, min(limits.burst, 16)))))
+            if store.logIn(count) { state.withLock { $0.loggedIn = count } }
+        }
         request(0, range, tasks)
     }
 
@@ -317,6 +326,7 @@ final class DownloadRun: Sendable {
             options.window = download.connections.map { min($0, limits.connections) } ?? limits.connections
             if isOnePiece { options.window = 1 }
             options.starts = limits.retrievesPerSecond.map { StartGate.Limit(perSecond: $0, burst: limits.burst) }
+            options.loggedIn = state.loggedIn
             options.isBounded = store.asksBoundedRanges
             options.chunk =
                 min(download.segment, options.chunk.lowerBound)...max(download.segment, options.chunk.upperBound)
@@ -325,6 +335,7 @@ final class DownloadRun: Sendable {
             _ = planner.adopt(state.first.range, openedAt: state.first.openedAt, now: now)
             state.planner = planner
         }
+        told.yield(.tick)  // what may start now does
     }
 
     /// Writes a piece where it belongs.

@@ -34,6 +34,9 @@ public struct ObjectFacts: Sendable, Equatable {
             || digest != nil && digest == other.digest
     }
 
+    /// Whether both length and date are known.
+    var isComplete: Bool { total != nil && modified != nil }
+
     var validator: Validator { Validator(tag: tag, modified: modified, total: total) }
 }
 
@@ -72,6 +75,11 @@ public protocol RangeStreamingStore: StreamingStore {
     /// The web or FTP address of an object, for other tools; without secrets.
     func webAddress(of key: String) throws -> String
 
+    /// Logs in so often for requests to come, where that takes time and nothing else is on its way there.
+    ///
+    /// - Returns: Whether it does.
+    func logIn(_ connections: Int) -> Bool
+
     /// Takes in what showed of the far side, for later and for others.
     func learned(_ limits: TransportOptions.HostLimits)
 
@@ -98,6 +106,8 @@ extension RangeStreamingStore {
     }
 
     public var asksBoundedRanges: Bool { true }
+
+    public func logIn(_ connections: Int) -> Bool { false }
 
     /// What refuses or holds back says so to each; only where requests are counted is it worth remembering.
     public func learned(_ limits: TransportOptions.HostLimits) {}

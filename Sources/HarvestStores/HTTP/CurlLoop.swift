@@ -248,7 +248,7 @@ final class CurlLoop: Sendable {
             // One command a file instead of a CWD for every folder; data from nowhere but the server itself.
             for (option, value) in [
                 (CURLOPT_FTP_FILEMETHOD, Int(CURLFTPMETHOD_NOCWD.rawValue)), (CURLOPT_FTP_SKIP_PASV_IP, 1),
-                (CURLOPT_FILETIME, ftp.listing == nil ? 1 : 0),
+                (CURLOPT_FILETIME, ftp.listing == nil && !ftp.isLogin ? 1 : 0), (CURLOPT_NOBODY, ftp.isLogin ? 1 : 0),
                 // Else curl would take files in the clear from a server that encrypts commands only.
                 (CURLOPT_USE_SSL, Int((isSecret ? CURLUSESSL_ALL : CURLUSESSL_NONE).rawValue)),
             ] { _ = ccurl_long(handle, option, value) }

@@ -231,6 +231,22 @@ public final class HTTPClient: Sendable {
         }
     }
 
+    /// Opens connections to an FTP server, logs in and leaves them to requests to come.
+    ///
+    /// That one fails is found by who needs it.
+    ///
+    /// - Returns: `false`, and nothing happens, where something is on its way there already.
+    func logIn(_ connections: Int, at root: WebAddress) -> Bool {
+        guard limiter.isIdle(root.origin) else { return false }
+        let request = TransferRequest(address: root, credentials: root.credentials, ftp: .login) { _ in .stop }
+        for _ in 0..<connections {
+            Task { [limiter, loop] in
+                _ = try? await limiter.run(at: root.origin, ahead: nil) { await loop.perform(request) }
+            }
+        }
+        return true
+    }
+
     /// Asks an FTP server, again where it says "later" or the connection breaks.
     ///
     /// - Returns: The last outcome; what a refusal means is the caller's to say.

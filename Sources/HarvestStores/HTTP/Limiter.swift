@@ -110,9 +110,9 @@ final class Limiter: Sendable {
 
     /// Sends a request by `body` once the origin can bear another.
     ///
-    /// - Parameter ahead: How many starts it may be ahead of its time.
+    /// - Parameter ahead: How many starts it may be ahead of its time; `nil` for what is no start.
     func run(
-        at asked: WebAddress.Origin, ahead: Double = 0, _ body: () async throws -> TransferOutcome
+        at asked: WebAddress.Origin, ahead: Double? = 0, _ body: () async throws -> TransferOutcome
     ) async throws -> TransferOutcome {
         let origin = limits.gate(of: asked)
         try await enter(origin)
@@ -133,6 +133,12 @@ final class Limiter: Sendable {
     }
 
     private static let busy = 8
+
+    /// Whether nothing is on its way there.
+    func isIdle(_ asked: WebAddress.Origin) -> Bool {
+        let origin = limits.gate(of: asked)
+        return state.withLock { $0.gates[origin]?.running ?? 0 == 0 }
+    }
 
     /// The origin said "later" to one, and means all: fewer at a time, and none for `seconds`.
     func refused(_ asked: WebAddress.Origin, pause seconds: Double) {
@@ -197,13 +203,13 @@ final class Limiter: Sendable {
         if let found, !limits.isSaid(of: origin) { profiles.update(origin) { $0.window = found } }
     }
 
-    private func delay(at origin: WebAddress.Origin, for asked: WebAddress.Origin, ahead: Double) -> Double {
+    private func delay(at origin: WebAddress.Origin, for asked: WebAddress.Origin, ahead: Double?) -> Double {
         let limits = self.limits(at: asked)
         return state.withLock { state in
             state.at(origin, self.limits, profiles) { gate in
                 let now = Monotonic.now
                 var delay = max(0, gate.notBefore - now)
-                if let rate = limits.retrievesPerSecond, rate > 0 {
+                if let ahead, let rate = limits.retrievesPerSecond, rate > 0 {
                     let burst = limits.burst
                     let tokens = min(burst, (gate.tokens ?? burst) + (now - gate.tokensAt) * rate) - 1
                     (gate.tokens, gate.tokensAt) = (tokens, now)

@@ -40,11 +40,20 @@ struct FTPCommand: Sendable {
     var range: String?
     /// `MLSD` or `LIST`; the address is a folder then.
     var listing: String?
-    /// Called with the replies so far before each piece; what it throws ends the transfer.
+    /// Whether nothing is asked for but to log in.
+    var isLogin = false
+    /// Called with the replies so far once size and date are known, and before each piece; what it throws ends the transfer.
     var begins: (@Sendable ([String]) throws -> Void)?
 
     init(range: String? = nil, listing: String? = nil, begins: (@Sendable ([String]) throws -> Void)? = nil) {
         (self.range, self.listing, self.begins) = (range, listing, begins)
+    }
+
+    /// Logs in, and no more.
+    static var login: FTPCommand {
+        var command = FTPCommand()
+        command.isLogin = true
+        return command
     }
 }
 
@@ -118,7 +127,12 @@ final class Transfer: @unchecked Sendable {
                 failure = .headersTooLong(headerLimit)
                 return false
             }
-            replies.append(String(decoding: line, as: UTF8.self).trimmed)
+            let reply = String(decoding: line, as: UTF8.self).trimmed
+            replies.append(reply)
+            // Size and date are there before the file is asked for.
+            if reply.hasPrefix("213 "), let begins = request.ftp?.begins, FTPAnswer.facts(replies).isComplete {
+                return taking { try begins(replies) }
+            }
             return true
         }
         let hadHead = parser.head != nil
@@ -182,12 +196,9 @@ final class Transfer: @unchecked Sendable {
             body.append(UnsafeRawBufferPointer(rebasing: bytes[first..<last]))
             if body.count == count { return satisfied() }
         case .stream(let sink):
-            do {
+            return taking {
                 if let begins = request.ftp?.begins { try begins(replies) }
                 try sink(bytes)
-            } catch {
-                failure = .refused(error)
-                return false
             }
         case .stop: return satisfied()
         }
@@ -195,6 +206,17 @@ final class Transfer: @unchecked Sendable {
     }
 
     func fail(_ failure: TransferFailure) { if self.failure == nil { self.failure = failure } }
+
+    /// Does what ends the transfer where it throws.
+    private func taking(_ body: () throws -> Void) -> Bool {
+        do {
+            try body()
+            return true
+        } catch {
+            failure = .refused(error)
+            return false
+        }
+    }
 
     /// The outcome, once; takes the body's memory.
     func outcome() -> TransferOutcome {
