@@ -31,7 +31,7 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 from pyftpdlib.authorizers import DummyAuthorizer
-from pyftpdlib.handlers import TLS_FTPHandler
+from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
 from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import ThreadedFTPServer
 
@@ -293,6 +293,13 @@ def check_ftps(folder, pem, dice):
         def on_file_sent(self, file):
             counts["ftps"] += 1
 
+    class Explicit(TLS_FTPHandler):
+        """TLS once it is asked for; nobody logs in without."""
+        certfile, tls_control_required, tls_data_required = str(pem), True, True
+
+        def on_file_sent(self, file):
+            counts["ftps"] += 1
+
     class ClearData(Implicit):
         """Encrypts commands and no files."""
         tls_data_required = False
@@ -300,25 +307,35 @@ def check_ftps(folder, pem, dice):
         def ftp_PROT(self, line):
             self.respond("534 no")
 
+    class Clear(FTPHandler):
+        """Knows no TLS, and must not hear the password."""
+
+        def ftp_USER(self, line):
+            counts["clear logins"] += 1
+            super().ftp_USER(line)
+
     netrc = folder / "netrc"
     netrc.write_text('machine other.org login x password y\nmachine localhost\n login em:user password "pass word#"\n')
     # Both to the end: pyftpdlib's threaded servers share the event that stops them.
     servers = {}
-    for handler in (Implicit, ClearData):
+    for handler in (Implicit, ClearData, Explicit, Clear):
         handler.authorizer = authorizer
         servers[handler] = ThreadedFTPServer(("127.0.0.1", 0), handler, ioloop=IOLoop())
         threading.Thread(target=servers[handler].serve_forever, daemon=True).start()
     trusted, known = {"HARVEST_CA": str(pem)}, {"NETRC": str(netrc)}
-    for number, (handler, secrets, status) in enumerate((
-        (Implicit, {**known, **trusted}, 0), (Implicit, known, 77), (Implicit, trusted, 77),
-        (ClearData, {**known, **trusted}, 69),
+    for number, (handler, scheme, secrets, status) in enumerate((
+        (Implicit, "ftps", {**known, **trusted}, 0), (Implicit, "ftps", known, 77), (Implicit, "ftps", trusted, 77),
+        (ClearData, "ftps", {**known, **trusted}, 69),
+        (Explicit, "ftpes", {**known, **trusted}, 0), (Explicit, "ftpes", known, 77), (Explicit, "ftpes", trusted, 77),
+        (Clear, "ftpes", {**known, **trusted}, 69),
     )):
         into = folder / f"into {number}"
-        done = run("fetch", f"ftps://localhost:{servers[handler].address[1]}/data/", "--into", str(into), **secrets)
-        assert done.returncode == status, (status, secrets, done)
+        done = run("fetch", f"{scheme}://localhost:{servers[handler].address[1]}/data/", "--into", str(into), **secrets)
+        assert done.returncode == status, (status, scheme, secrets, done)
         assert "pass word" not in done.stdout + done.stderr
         if status == 0:
             assert sorted(tree(into).values()) == sorted(tree(files).values())
+    assert counts["clear logins"] == 0
     for server in servers.values():
         server.close_all()
 

@@ -3,7 +3,8 @@ import Synchronization
 
 /// Files of an FTP server, read by range (`REST`), anonymously unless the address names a user.
 ///
-/// `ftps` is TLS from the first byte on (port 990), for commands and files. Passive connections only, and data from the
+/// `ftps` is TLS from the first byte on (port 990), `ftpes` after `AUTH TLS` (port 21); both for commands and files, or not
+/// at all. Passive connections only, and data from the
 /// server's own address alone. Every read says the file's size and date (`SIZE`, `MDTM`); one that differs from the first is a changed file. Nothing is ever followed elsewhere.
 public struct FTPStore: RangeStreamingStore {
     public let address: String
@@ -12,7 +13,7 @@ public struct FTPStore: RangeStreamingStore {
     private let meter: Meter
     private let first = Seen()
 
-    /// - Throws: `.invalid` if `url` is no `ftp` or `ftps` address.
+    /// - Throws: `.invalid` if `url` is no `ftp`, `ftps` or `ftpes` address.
     public init(_ url: String, client: HTTPClient, meter: Meter = Meter()) throws(HarvestError) {
         root = try client.access.address(url)
         guard root.origin.isFTP else { throw .invalid("not an ftp address", at: url.displayed(limit: 300)) }

@@ -18,7 +18,7 @@ public struct Stores: Sendable {
         Kind(schemes: ["https", "http"], summary: "a web server") {
             try HTTPStore($0.location, client: $1, meter: $2, session: $3)
         },
-        Kind(schemes: ["ftp", "ftps"], summary: "an FTP server") { address, client, meter, _ in
+        Kind(schemes: ["ftp", "ftps", "ftpes"], summary: "an FTP server") { address, client, meter, _ in
             try FTPStore(address.location, client: client, meter: meter)
         },
         Kind(schemes: ["s3"], summary: "an Amazon S3 bucket") {

@@ -205,6 +205,13 @@ import Testing
         #expect(address.origin.port == 990 && address.text == "ftps://ftp.ebi.ac.uk/a")
         #expect(limits.rate(at: address.origin) == 4 && limits.burst(at: address.origin) == 4)
         #expect(try Stores().open(Address("ftps://ftp.ebi.ac.uk/a")) is FTPStore)
+        // RFC 4217 §4: asked for by AUTH TLS, at the port of FTP
+        let explicit = try WebAddress("ftpes://u@ftp.ebi.ac.uk/a b")
+        #expect(explicit.origin.port == 21 && explicit.text == "ftpes://ftp.ebi.ac.uk/a%20b")
+        #expect(explicit.curlText == "ftp://ftp.ebi.ac.uk/a%20b" && explicit.origin.isSecretFTP)
+        #expect(try WebAddress("../c", relativeTo: explicit).text == "ftpes://ftp.ebi.ac.uk/c")
+        #expect(limits.rate(at: explicit.origin) == 4)
+        #expect(try Stores().open(Address("ftpes://ftp.ebi.ac.uk/a")) is FTPStore)
     }
 
     @Test(arguments: ["ftp://h/a%0d%0aDELE%20x", "ftp://h/%00", "ftp://h/a\u{7F}b"])

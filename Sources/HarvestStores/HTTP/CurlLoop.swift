@@ -223,8 +223,11 @@ final class CurlLoop: Sendable {
         ]
         for (option, value) in numbers { _ = ccurl_long(handle, option, value) }
         func set(_ option: CURLoption, _ text: String) { _ = text.withCString { ccurl_ptr(handle, option, $0) } }
-        set(CURLOPT_URL, transfer.request.address.text)
-        set(CURLOPT_PROTOCOLS_STR, transfer.request.ftp == nil ? "http,https" : transfer.request.address.origin.scheme)
+        let origin = transfer.request.address.origin
+        set(CURLOPT_URL, transfer.request.address.curlText)
+        set(
+            CURLOPT_PROTOCOLS_STR, transfer.request.ftp == nil ? "http,https" : origin.scheme == "ftps" ? "ftps" : "ftp"
+        )
         set(CURLOPT_USERAGENT, options.userAgent)
         if let file = options.certificateAuthority { set(CURLOPT_CAINFO, file) }
         if let credentials = transfer.request.credentials {
@@ -235,7 +238,6 @@ final class CurlLoop: Sendable {
         }
         if let form = transfer.request.form { set(CURLOPT_COPYPOSTFIELDS, form.value) }
         if transfer.request.decodesBody { set(CURLOPT_ACCEPT_ENCODING, "gzip") }
-        let origin = transfer.request.address.origin
         // Decided here, where it is known who is asked directly; the empty string is no proxy.
         set(CURLOPT_PROXY, options.proxies.proxy(for: origin) ?? "")
         set(CURLOPT_NOPROXY, "")
@@ -244,13 +246,13 @@ final class CurlLoop: Sendable {
         if let resolved { _ = ccurl_ptr(handle, CURLOPT_RESOLVE, resolved) }
         _ = ccurl_ptr(handle, CURLOPT_ERRORBUFFER, transfer.message)
         if let ftp = transfer.request.ftp {
-            let isSecret = transfer.request.address.origin.scheme == "ftps"
             // One command a file instead of a CWD for every folder; data from nowhere but the server itself.
             for (option, value) in [
                 (CURLOPT_FTP_FILEMETHOD, Int(CURLFTPMETHOD_NOCWD.rawValue)), (CURLOPT_FTP_SKIP_PASV_IP, 1),
                 (CURLOPT_FILETIME, ftp.listing == nil && !ftp.isLogin ? 1 : 0), (CURLOPT_NOBODY, ftp.isLogin ? 1 : 0),
                 // Else curl would take files in the clear from a server that encrypts commands only.
-                (CURLOPT_USE_SSL, Int((isSecret ? CURLUSESSL_ALL : CURLUSESSL_NONE).rawValue)),
+                (CURLOPT_USE_SSL, Int((origin.isSecretFTP ? CURLUSESSL_ALL : CURLUSESSL_NONE).rawValue)),
+                (CURLOPT_FTPSSLAUTH, Int(CURLFTPAUTH_TLS.rawValue)),
             ] { _ = ccurl_long(handle, option, value) }
             if let range = ftp.range { set(CURLOPT_RANGE, range) }
             if let command = ftp.listing { set(CURLOPT_CUSTOMREQUEST, command) }

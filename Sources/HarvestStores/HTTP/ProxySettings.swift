@@ -16,7 +16,7 @@ struct ProxySettings: Sendable {
         proxies["http"] = value("http_proxy")
         proxies["https"] = value("https_proxy", "HTTPS_PROXY")
         proxies["ftp"] = value("ftp_proxy", "FTP_PROXY")
-        proxies["ftps"] = proxies["ftp"]
+        (proxies["ftps"], proxies["ftpes"]) = (proxies["ftp"], proxies["ftp"])
         all = value("all_proxy", "ALL_PROXY")
         direct = (value("no_proxy", "NO_PROXY") ?? "").split(whereSeparator: { $0 == "," || $0 == " " })
             .map { $0.lowercased() }

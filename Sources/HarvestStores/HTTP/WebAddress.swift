@@ -1,7 +1,7 @@
 import CCurl
 public import HarvestCore
 
-/// An `http`, `https`, `ftp` or `ftps` address, taken apart by the same parser that later connects to it.
+/// An `http`, `https`, `ftp`, `ftps` or `ftpes` address, taken apart by the same parser that later connects to it.
 public struct WebAddress: Sendable, Hashable {
     /// What a request's secrets belong to, and what a limit counts.
     public struct Origin: Sendable, Hashable {
@@ -11,7 +11,10 @@ public struct WebAddress: Sendable, Hashable {
         public var port: Int
 
         /// Whether it speaks FTP, over TLS or not.
-        var isFTP: Bool { scheme == "ftp" || scheme == "ftps" }
+        var isFTP: Bool { scheme == "ftp" || isSecretFTP }
+
+        /// FTP over TLS: `ftps` from the first byte on, `ftpes` once the server was asked for it (RFC 4217 §4).
+        var isSecretFTP: Bool { scheme == "ftps" || scheme == "ftpes" }
     }
 
     public let origin: Origin
@@ -35,7 +38,7 @@ public struct WebAddress: Sendable, Hashable {
     public init(_ reference: String, relativeTo base: WebAddress?) throws(HarvestError) {
         guard let handle = curl_url() else { throw HarvestError(.failed, "no memory for a URL") }
         defer { curl_url_cleanup(handle) }
-        if let base { _ = curl_url_set(handle, CURLUPART_URL, base.text, 0) }
+        if let base { _ = curl_url_set(handle, CURLUPART_URL, base.text, UInt32(CURLU_NON_SUPPORT_SCHEME)) }
         let (body, fragment) = Self.splitFragment(reference)
         let code = curl_url_set(
             handle, CURLUPART_URL, Self.encoded(body), UInt32(CURLU_NON_SUPPORT_SCHEME))
@@ -50,8 +53,8 @@ public struct WebAddress: Sendable, Hashable {
             return String(cString: out)
         }
         let scheme = (part(CURLUPART_SCHEME) ?? "").lowercased()
-        guard ["http", "https", "ftp", "ftps"].contains(scheme), let host = part(CURLUPART_HOST), !host.isEmpty else {
-            throw .invalid("not an http, https, ftp or ftps address", at: reference.displayed(limit: 300))
+        guard Self.schemes.contains(scheme), let host = part(CURLUPART_HOST), !host.isEmpty else {
+            throw .invalid("not an http, https, ftp, ftps or ftpes address", at: reference.displayed(limit: 300))
         }
         if let user = part(CURLUPART_USER) {
             credentials = part(CURLUPART_PASSWORD).map { "\(user):\($0)" } ?? user
@@ -73,10 +76,15 @@ public struct WebAddress: Sendable, Hashable {
         origin.port == Self.usualPort(origin.scheme) ? origin.host : "\(origin.host):\(origin.port)"
     }
 
+    private static let schemes: Set = ["http", "https", "ftp", "ftps", "ftpes"]
+
+    /// The address as curl takes it, which knows `ftpes` as `ftp` with TLS asked for.
+    var curlText: String { origin.scheme == "ftpes" ? "ftp" + text.dropFirst("ftpes".count) : text }
+
     private static func usualPort(_ scheme: String) -> Int {
         switch scheme {
         case "https": 443
-        case "ftp": 21
+        case "ftp", "ftpes": 21
         case "ftps": 990
         default: 80
         }

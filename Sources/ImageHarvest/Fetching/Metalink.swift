@@ -19,7 +19,7 @@ struct Metalink {
     private(set) var refused: [String] = []
 
     /// Places that may be named: never a file of this machine.
-    private static let schemes: Set = ["http", "https", "ftp", "ftps", "s3", "gs"]
+    private static let schemes: Set = ["http", "https", "ftp", "ftps", "ftpes", "s3", "gs"]
     static let extensions: Set = ["meta4", "metalink"]
     static let longest = 64 << 20
 
