@@ -114,6 +114,23 @@ import Testing
         #expect(found.opened <= 26 && found.learned == nil)
     }
 
+    @Test func `what an earlier run brought is not brought again, though no request has an end`() throws {
+        let done = IntervalSet([20_000_000..<50_000_000, 70_000_000..<100_000_000])
+        let limit = StartGate.Limit(perSecond: 4, burst: 3)
+        var planner = DownloadPlanner(total: size, done: done, options: options(limit, window: 16), now: 0.3)
+        let first = planner.adopt(0..<Int.max, openedAt: 0, now: 0.3)
+        #expect(planner.parts[first]?.position == 0 && planner.parts[first]?.end == 20_000_000)
+        var taken = [0..<20_000_000]
+        _ = planner.received(first, 1 << 20, now: 0.5)
+        for case .open(let id, _) in planner.plan(now: 0.5) {
+            let part = try #require(planner.parts[id])
+            taken.append(part.position..<part.end)
+        }
+        #expect(IntervalSet(taken).ranges == [0..<20_000_000, 50_000_000..<70_000_000, 100_000_000..<150_000_000])
+        // A connection that comes to what is here has brought enough.
+        #expect(planner.received(first, 19 << 20, now: 9) == 20_000_000 - 1 << 20)
+    }
+
     @Test func `a host that holds starts back is found out`() throws {
         let found = simulate(Server(), options(nil, window: 16))
         #expect(found.isComplete && found.seconds < 1.15 * floor(Server(), connections: 64), "\(found)")

@@ -164,11 +164,13 @@ struct DownloadPlanner: Sendable {
     mutating func adopt(_ range: Range<Int>, openedAt: Double, now: Double) -> Int {
         gate.spend(isNew: nil, now)
         roundTrip = (now - openedAt) / 2  // connecting took as long as asking
-        let own = range.clamped(to: 0..<total)
+        let asked = range.clamped(to: 0..<total)
+        // What has no end of its own runs into what is here already; there it is cut off.
+        let own = options.isBounded ? asked : done.gaps(in: asked).first ?? asked
         var taken = done
         taken.insert(own)
         gaps = taken.gaps(in: 0..<total).map { Gap(range: $0) }
-        let id = add(own, asked: own.upperBound, now)
+        let id = add(own, asked: asked.upperBound, now)
         parts[id]?.openedAt = openedAt
         // Over a long way one connection is slow for its first second, whatever it will bring: others join at once.
         if options.isBounded, roundTrip ?? 0 >= 0.01 { lanes = max(1, remaining / Self.laneBytes) }
