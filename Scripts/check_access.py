@@ -15,6 +15,7 @@ import collections
 import hashlib
 import html
 import http.server
+import io
 import json
 import logging
 import os
@@ -31,6 +32,7 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 from pyftpdlib.authorizers import DummyAuthorizer
+from pyftpdlib.filesystems import AbstractedFS
 from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
 from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import ThreadedFTPServer
@@ -336,6 +338,26 @@ def check_ftps(folder, pem, dice):
         if status == 0:
             assert sorted(tree(into).values()) == sorted(tree(files).values())
     assert counts["clear logins"] == 0
+
+    class Half(AbstractedFS):
+        """Ends in the middle of every file, and says that all is well."""
+
+        def open(self, filename, mode):
+            whole = pathlib.Path(filename).read_bytes()
+            file = io.BytesIO(whole[: len(whole) // 2])
+            file.name = filename
+            return file
+
+    class Short(FTPHandler):
+        abstracted_fs, use_sendfile = Half, False
+
+    Short.authorizer = DummyAuthorizer()
+    Short.authorizer.add_anonymous(str(root))
+    servers[Short] = ThreadedFTPServer(("127.0.0.1", 0), Short, ioloop=IOLoop())
+    threading.Thread(target=servers[Short].serve_forever, daemon=True).start()
+    done = run("fetch", f"ftp://localhost:{servers[Short].address[1]}/data/", "--into", str(folder / "short"))
+    assert done.returncode == 1 and "bytes came where the listing says" in done.stderr, done
+    assert not [name for name in tree(folder / "short") if name.endswith(".bin")]
     for server in servers.values():
         server.close_all()
 

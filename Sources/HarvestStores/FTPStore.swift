@@ -85,15 +85,11 @@ public struct FTPStore: RangeStreamingStore {
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int {
         let address = try root.appending(try Key.components(of: key))
-        let outcome = try await client.ftp(address, FTPCommand(), meter: meter) { _ in
+        let outcome = try await client.ftp(address, .whole, meter: meter) { _ in
             begins()
             return .stream(sink)
         }
-        let answer = FTPAnswer(outcome)
-        guard outcome.failure == nil else { throw answer.error(at: address.text.displayed(limit: 500)) }
-        guard answer.size.map({ $0 == outcome.received }) ?? true else {
-            throw HarvestError(.unavailable, "the file was cut short", at: address.text.displayed(limit: 500))
-        }
+        guard outcome.failure == nil else { throw FTPAnswer(outcome).error(at: address.text.displayed(limit: 500)) }
         return outcome.received
     }
 

@@ -40,6 +40,9 @@ struct FTPCommand: Sendable {
     var range: String?
     /// `MLSD` or `LIST`; the address is a folder then.
     var listing: String?
+    /// Whether nothing is asked about the file first, neither size nor date: of what comes in one piece the server's last
+    /// reply tells that it is whole (226, RFC 959 §5.4).
+    var isBare = false
     /// Whether nothing is asked for but to log in.
     var isLogin = false
     /// Called with the replies so far once size and date are known, and before each piece; what it throws ends the transfer.
@@ -47,6 +50,13 @@ struct FTPCommand: Sendable {
 
     init(range: String? = nil, listing: String? = nil, begins: (@Sendable ([String]) throws -> Void)? = nil) {
         (self.range, self.listing, self.begins) = (range, listing, begins)
+    }
+
+    /// All of a file, in one piece.
+    static var whole: FTPCommand {
+        var command = FTPCommand()
+        command.isBare = true
+        return command
     }
 
     /// Logs in, and no more.
