@@ -11,6 +11,22 @@ public protocol StreamingStore: Store {
         _ key: String, begins: @escaping @Sendable () -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int
+
+    /// The same of an object whose exact length a listing told: then the far side need not be asked for it first.
+    func stream(
+        _ key: String, listed bytes: Int?, begins: @escaping @Sendable () -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async throws -> Int
+}
+
+extension StreamingStore {
+    /// What tells the length with the bytes has no use for another word on it.
+    public func stream(
+        _ key: String, listed bytes: Int?, begins: @escaping @Sendable () -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async throws -> Int {
+        try await stream(key, begins: begins, to: sink)
+    }
 }
 
 /// A store that can name all it holds.

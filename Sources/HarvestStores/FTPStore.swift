@@ -84,12 +84,29 @@ public struct FTPStore: RangeStreamingStore {
         _ key: String, begins: @escaping @Sendable () -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int {
+        try await stream(key, listed: nil, begins: begins, to: sink)
+    }
+
+    /// - Complexity: One retrieve; two commands before it less where a listing said how long the file is.
+    public func stream(
+        _ key: String, listed bytes: Int?, begins: @escaping @Sendable () -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async throws -> Int {
         let address = try root.appending(try Key.components(of: key))
-        let outcome = try await client.ftp(address, .whole, meter: meter) { _ in
+        let outcome = try await client.ftp(address, bytes == nil ? FTPCommand() : .whole, meter: meter) { _ in
             begins()
             return .stream(sink)
         }
-        guard outcome.failure == nil else { throw FTPAnswer(outcome).error(at: address.text.displayed(limit: 500)) }
+        let answer = FTPAnswer(outcome), place = address.text.displayed(limit: 500)
+        guard outcome.failure == nil else { throw answer.error(at: place) }
+        guard answer.size.map({ $0 == outcome.received }) ?? true else {
+            throw HarvestError(.unavailable, "the file was cut short", at: place)
+        }
+        if let bytes, outcome.received < bytes {
+            throw HarvestError(
+                .unavailable, "\(outcome.received) bytes came where the listing says \(bytes)", at: place,
+                next: "run the command again")
+        }
         return outcome.received
     }
 
@@ -101,8 +118,8 @@ public struct FTPStore: RangeStreamingStore {
 
     /// A request over a connection that is logged in already begins some round trips sooner.
     public func logIn(_ connections: Int) -> Bool {
-        guard var server = try? WebAddress("/", relativeTo: root) else { return false }
-        if let credentials = root.credentials { server = server.with(credentials: credentials) }
+        // Anonymously only: a wrong password sent many times at once looks like an attack.
+        guard root.credentials == nil, let server = try? WebAddress("/", relativeTo: root) else { return false }
         return client.logIn(connections, at: server)
     }
 

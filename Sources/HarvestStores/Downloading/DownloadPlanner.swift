@@ -400,7 +400,7 @@ struct DownloadPlanner: Sendable {
         }
         guard gate.limit == nil else { return takeByStartTime(now) }
         // What has no end of its own is cut again by who comes later, at no cost.
-        return !options.isBounded && mostRunning < window ? takeHalf(now) : take(now)
+        return !options.isBounded && mostRunning < window ? takeHalf(now) ?? take(now) : take(now)
     }
 
     private mutating func take(_ now: Double) -> Int? {

@@ -140,11 +140,8 @@ struct ObjectCopy: Sendable {
         let target = "\(folder)/\(path)"
         try folders.make(above: target)
         let file = try OutputFile(target)
-        let count = try await store.stream(key, begins: { file.restart() }, to: { try file.write($0) })
-        if let bytes = object.bytes, count < bytes {
-            throw HarvestError(
-                .unavailable, "\(count) bytes came where the listing says \(bytes)", at: url, next: "run the command again")
-        }
+        let count = try await store.stream(
+            key, listed: object.bytes, begins: { file.restart() }, to: { try file.write($0) })
         let part = target + ".part"
         let sha256 = hashes ? try Disk.sha256(part) : nil
         let source = try check(object) { digest in
