@@ -282,25 +282,20 @@ def check_ftps(folder, pem, dice):
     authorizer = DummyAuthorizer()
     authorizer.add_user("em:user", "pass word#", str(root), perm="elr")
 
-    class Implicit(TLS_FTPHandler):
-        certfile, tls_control_required, tls_data_required = str(pem), True, True
-
-        def handle(self):
-            self.secure_connection(self.ssl_context)
-            self._do_ssl_handshake()
-
-        def handle_ssl_established(self):
-            super().handle()  # greets
-
-        def on_file_sent(self, file):
-            counts["ftps"] += 1
-
     class Explicit(TLS_FTPHandler):
         """TLS once it is asked for; nobody logs in without."""
         certfile, tls_control_required, tls_data_required = str(pem), True, True
 
         def on_file_sent(self, file):
             counts["ftps"] += 1
+
+    class Implicit(Explicit):
+        def handle(self):
+            self.secure_connection(self.ssl_context)
+            self._do_ssl_handshake()
+
+        def handle_ssl_established(self):
+            super().handle()  # greets
 
     class ClearData(Implicit):
         """Encrypts commands and no files."""
@@ -320,10 +315,14 @@ def check_ftps(folder, pem, dice):
     netrc.write_text('machine other.org login x password y\nmachine localhost\n login em:user password "pass word#"\n')
     # Both to the end: pyftpdlib's threaded servers share the event that stops them.
     servers = {}
-    for handler in (Implicit, ClearData, Explicit, Clear):
+
+    def serve(handler, authorizer):
         handler.authorizer = authorizer
         servers[handler] = ThreadedFTPServer(("127.0.0.1", 0), handler, ioloop=IOLoop())
         threading.Thread(target=servers[handler].serve_forever, daemon=True).start()
+
+    for handler in (Implicit, ClearData, Explicit, Clear):
+        serve(handler, authorizer)
     trusted, known = {"HARVEST_CA": str(pem)}, {"NETRC": str(netrc)}
     for number, (handler, scheme, secrets, status) in enumerate((
         (Implicit, "ftps", {**known, **trusted}, 0), (Implicit, "ftps", known, 77), (Implicit, "ftps", trusted, 77),
@@ -351,10 +350,9 @@ def check_ftps(folder, pem, dice):
     class Short(FTPHandler):
         abstracted_fs, use_sendfile = Half, False
 
-    Short.authorizer = DummyAuthorizer()
-    Short.authorizer.add_anonymous(str(root))
-    servers[Short] = ThreadedFTPServer(("127.0.0.1", 0), Short, ioloop=IOLoop())
-    threading.Thread(target=servers[Short].serve_forever, daemon=True).start()
+    anyone = DummyAuthorizer()
+    anyone.add_anonymous(str(root))
+    serve(Short, anyone)
     done = run("fetch", f"ftp://localhost:{servers[Short].address[1]}/data/", "--into", str(folder / "short"))
     assert done.returncode == 1 and "bytes came where the listing says" in done.stderr, done
     assert not [name for name in tree(folder / "short") if name.endswith(".bin")]

@@ -10,8 +10,8 @@ enum Href {
         let link = typed.prefix { $0 != "#" }
         guard !link.isEmpty else { return nil }
         if let scheme = scheme(of: link) {
-            let isKnown = ["http", "https", "s3", "gs", "ftp", "ftps", "ftpes"].contains(scheme)
-            return isKnown && link.dropFirst(scheme.count).hasPrefix("://") ? normalised(String(link)) : nil
+            return Address.remoteSchemes.contains(scheme) && link.dropFirst(scheme.count).hasPrefix("://")
+                ? normalised(String(link)) : nil
         }
         guard let baseScheme = scheme(of: base), let mark = base.firstRange(of: "://")?.upperBound else { return nil }
         if link.hasPrefix("//") { return normalised("\(baseScheme):\(link)") }

@@ -4,8 +4,8 @@ import Synchronization
 /// Files of an FTP server, read by range (`REST`), anonymously unless the address names a user.
 ///
 /// `ftps` is TLS from the first byte on (port 990), `ftpes` after `AUTH TLS` (port 21); both for commands and files, or not
-/// at all. Passive connections only, and data from the
-/// server's own address alone. Every read says the file's size and date (`SIZE`, `MDTM`); one that differs from the first is a changed file. Nothing is ever followed elsewhere.
+/// at all. Passive connections only, and data from the server's own address alone. Every read says the file's size and date
+/// (`SIZE`, `MDTM`); one that differs from the first is a changed file. Nothing is ever followed elsewhere.
 public struct FTPStore: RangeStreamingStore {
     public let address: String
     private let root: WebAddress
@@ -93,7 +93,7 @@ public struct FTPStore: RangeStreamingStore {
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async throws -> Int {
         let address = try root.appending(try Key.components(of: key))
-        let outcome = try await client.ftp(address, bytes == nil ? FTPCommand() : .whole, meter: meter) { _ in
+        let outcome = try await client.ftp(address, FTPCommand(isBare: bytes != nil), meter: meter) { _ in
             begins()
             return .stream(sink)
         }

@@ -88,8 +88,8 @@ extension PortalConformance {
             failures.append("two links lead to one address")
         }
         for link in dataset.links {
-            let scheme = link.url.firstRange(of: "://").map { String(link.url[..<$0.lowerBound]) }
-            if !["https", "http", "s3", "gs", "ftp", "ftps", "ftpes"].contains(scheme) || link.transport != scheme {
+            let scheme = link.url.firstRange(of: "://").map { String(link.url[..<$0.lowerBound]) } ?? ""
+            if !Address.remoteSchemes.contains(scheme) || link.transport != scheme {
                 failures.append("a link is not absolute: \(link.url)")
             }
             if link.url.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7F }) {

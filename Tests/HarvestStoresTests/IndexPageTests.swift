@@ -212,6 +212,7 @@ import Testing
         #expect(try WebAddress("../c", relativeTo: explicit).text == "ftpes://ftp.ebi.ac.uk/c")
         #expect(limits.rate(at: explicit.origin) == 4)
         #expect(try Stores().open(Address("ftpes://ftp.ebi.ac.uk/a")) is FTPStore)
+        #expect(Address.remoteSchemes.union(["file"]) == Set(Stores.schemes))
     }
 
     @Test(arguments: ["ftp://h/a%0d%0aDELE%20x", "ftp://h/%00", "ftp://h/a\u{7F}b"])

@@ -51,6 +51,9 @@ public struct Address: Sendable, Hashable {
         return scheme.endIndex
     }
 
+    /// Schemes of files that lie elsewhere, and may stand on a page or in a list from there.
+    public static let remoteSchemes: Set = ["http", "https", "ftp", "ftps", "ftpes", "s3", "gs"]
+
     public var isRemote: Bool { scheme != "file" && scheme != "memory" }
 
     /// The host of a URL, lower case, without port and user; `nil` for a path.

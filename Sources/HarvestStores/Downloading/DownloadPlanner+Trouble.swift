@@ -14,7 +14,7 @@ extension DownloadPlanner {
                 now - part.lastByteAt > patience(part), part.position < part.end, hasToken(now), now >= notBefore,
                 running < window + 1
             else { continue }
-            let double = add(part.position..<part.end, asked: part.position, now)
+            let double = add(part.position..<part.end, now)
             parts[double]?.doubles = id
             parts[id]?.doubledAt = now
             tell(.doubled(part.position..<part.end))
@@ -61,13 +61,9 @@ extension DownloadPlanner {
             parts[id] = nil
             tell(.replaced(part.position..<part.end))
             commands.append(.close(part: id))
-            let anew = add(part.position..<part.end, asked: part.position, now)
+            let anew = add(part.position..<part.end, now)
             parts[anew]?.reopened = part.reopened + 1
-            if let made = parts[anew], hasToken(now) {
-                commands.append(ask(anew, made, now))
-            } else {
-                parts[anew]?.asked = nil
-            }
+            if let made = parts[anew], hasToken(now) { commands.append(ask(anew, made, now)) }
         }
     }
 
@@ -76,7 +72,6 @@ extension DownloadPlanner {
     /// Takes half of the longest part, of which others can take later. Where all connections are of use in the end, each
     /// half is good for a whole number of them.
     mutating func takeHalf(_ now: Double) -> Int? {
-        let open = parts.filter { $0.value.asked != nil && $0.value.doubledAt == nil }
         guard
             let (id, victim) = open.max(by: {
                 ($0.value.end - $0.value.position, $0.key) < ($1.value.end - $1.value.position, $1.key)
@@ -85,12 +80,11 @@ extension DownloadPlanner {
         let length = Double(victim.end - victim.position)
         let shares = max(2, (length / Double(total) * Double(window)).rounded())
         let middle = victim.position + Int(length * ((shares + 1) / 2).rounded(.down) / shares)
-        parts[id]?.end = middle
-        tell(.took(middle..<victim.end))
-        return add(middle..<victim.end, asked: middle, now)
+        return add(cut(id, at: middle), now)
     }
 
-    /// So much later, as a share of the time left, a part may end: speeds waver, and the latest of all guesses is no rule for the others.
+    /// So much later, as a share of the time left, a part may end: speeds waver, and the latest of all guesses is no rule
+    /// for the others.
     private static let slack = 0.011
 
     /// Bytes a second of one connection, over all that run; `nil` until that means something.
@@ -109,7 +103,7 @@ extension DownloadPlanner {
     /// When that is comes from playing the coming starts through: each takes from the part with the most left, what it
     /// brings until then. The least time at which nothing is left is looked for anew each time one may start.
     mutating func takeByStartTime(_ now: Double) -> Int? {
-        let open = parts.filter { $0.value.asked != nil && $0.value.doubledAt == nil }
+        let open = open
         // No speed is known, and a start that is not used is lost.
         guard let own = usualSpeed(now) else { return takeHalf(now) }
         func isNew(_ index: Int) -> Bool { open.count + index >= mostRunning }
@@ -150,9 +144,6 @@ extension DownloadPlanner {
         let together = (work.rest + own * wait + work.speed * work.silence) / (own + work.speed)
         let size = own * (min(time, together) - wait)
         guard size >= Double(options.leastCut), Int(size) < victim.end - victim.position else { return nil }
-        let start = victim.end - Int(size)
-        parts[id]?.end = start
-        tell(.took(start..<victim.end))
-        return add(start..<victim.end, asked: start, now)
+        return add(cut(id, at: victim.end - Int(size)), now)
     }
 }

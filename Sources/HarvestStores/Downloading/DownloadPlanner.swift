@@ -170,17 +170,19 @@ struct DownloadPlanner: Sendable {
         var taken = done
         taken.insert(own)
         gaps = taken.gaps(in: 0..<total).map { Gap(range: $0) }
-        let id = add(own, asked: asked.upperBound, now)
+        let id = add(own, now)
+        parts[id]?.asked = asked.upperBound
         parts[id]?.openedAt = openedAt
         // Over a long way one connection is slow for its first second, whatever it will bring: others join at once.
         if options.isBounded, roundTrip ?? 0 >= 0.01 { lanes = max(1, remaining / Self.laneBytes) }
         return id
     }
 
-    mutating func add(_ range: Range<Int>, asked: Int, _ now: Double) -> Int {
+    /// A new part, of which nothing is asked yet.
+    mutating func add(_ range: Range<Int>, _ now: Double) -> Int {
         lastID += 1
         parts[lastID] = Part(
-            position: range.lowerBound, end: range.upperBound, asked: asked, openedAt: now, begunAt: now,
+            position: range.lowerBound, end: range.upperBound, openedAt: now, begunAt: now,
             lastByteAt: now, meter: (now, 0))
         return lastID
     }
@@ -320,8 +322,8 @@ struct DownloadPlanner: Sendable {
     }
 
     mutating func ask(_ id: Int, _ part: Part, _ now: Double) -> Command {
-        let isNew = running - (parts[id]?.asked == nil ? 0 : 1) >= mostRunning
-        gate.spend(isNew: isNew, waiting: waiting - (parts[id]?.asked == nil ? 0 : 1), now)
+        let isNew = running >= mostRunning
+        gate.spend(isNew: isNew, waiting: waiting, now)
         var part = part
         let length = options.isBounded ? part.end - part.position : total - part.position
         part.asked = part.position + length
@@ -394,7 +396,7 @@ struct DownloadPlanner: Sendable {
     /// A new part of work that nobody has, or of somebody else's; `nil` where there is none.
     private mutating func next(_ now: Double) -> Int? {
         if let gap = takeGap(rate: nil, last: 0, now) {
-            let id = add(gap.range, asked: gap.range.lowerBound, now)
+            let id = add(gap.range, now)
             parts[id]?.failures = gap.failures
             return id
         }
@@ -404,7 +406,7 @@ struct DownloadPlanner: Sendable {
     }
 
     private mutating func take(_ now: Double) -> Int? {
-        cutTail(by: medianRate() ?? 1, now).map { add($0, asked: $0.lowerBound, now) }
+        cutTail(by: medianRate() ?? 1, now).map { add($0, now) }
     }
 
     /// Takes the tail of the part that is expected to end last, so that it and all that are idle end together.
@@ -414,10 +416,7 @@ struct DownloadPlanner: Sendable {
     ///   - seconds: A part that ends sooner keeps it.
     private mutating func cutTail(by own: Double, _ now: Double, laterThan seconds: Double = 0) -> Range<Int>? {
         let usual = medianRate() ?? own
-        let candidates = parts.filter { part in
-            part.value.asked != nil && part.value.doubledAt == nil
-                && part.value.end - part.value.position > options.leastTail
-        }
+        let candidates = open.filter { $0.value.end - $0.value.position > options.leastTail }
         func expected(_ part: Part) -> Double { Double(part.end - part.position) / max(part.rate ?? usual, 1) }
         guard let (id, victim) = candidates.max(by: { (expected($0.value), $0.key) < (expected($1.value), $1.key) }),
             expected(victim) > seconds
@@ -430,10 +429,17 @@ struct DownloadPlanner: Sendable {
         let sharers = max(1, min(Double(wanted(now) - running), free / least - rate / own))
         let cut = free * own / (rate + own * sharers)
         guard cut >= least, length > cut else { return nil }
-        let end = victim.end
-        let start = end - Int(cut)
+        return self.cut(id, at: victim.end - Int(cut))
+    }
+
+    /// Parts of which others may take.
+    var open: [Int: Part] { parts.filter { $0.value.asked != nil && $0.value.doubledAt == nil } }
+
+    /// Takes from a part what stands behind `start`.
+    mutating func cut(_ id: Int, at start: Int) -> Range<Int> {
+        let tail = start..<(parts[id]?.end ?? start)
         parts[id]?.end = start
-        tell(.took(start..<end))
-        return start..<end
+        tell(.took(tail))
+        return tail
     }
 }

@@ -207,12 +207,18 @@ final class DownloadRun: Sendable {
         }
         // Where it is known that starts are counted, as many as may start at once lose no time with logging in.
         let limits = store.limits
-        if download.logsInAhead, !store.asksBoundedRanges, limits.retrievesPerSecond != nil {
-            let allowed = min(limits.connections, download.connections ?? limits.connections)
-            let count = max(0, min(allowed - 1, Int(max(0, min(limits.burst, 16)))))
+        if download.logsInAhead, state.withLock({ $0.loggedIn == 0 }), !store.asksBoundedRanges,
+            limits.retrievesPerSecond != nil
+        {
+            let count = max(0, min(connections(limits) - 1, Int(min(16, limits.burst))))
             if store.logIn(count) { state.withLock { $0.loggedIn = count } }
         }
         request(0, range, tasks)
+    }
+
+    /// Requests on their way at a time, at the most.
+    private func connections(_ limits: TransportOptions.HostLimits) -> Int {
+        min(limits.connections, download.connections ?? limits.connections)
     }
 
     private func retryFirst(_ error: HarvestError?, _ tasks: Requests) async throws {
@@ -323,7 +329,7 @@ final class DownloadRun: Sendable {
             try journal.begin(Journal.Identity(url: url, facts: facts), done: done)
             var options = DownloadPlanner.Options()
             let limits = store.limits
-            options.window = download.connections.map { min($0, limits.connections) } ?? limits.connections
+            options.window = connections(limits)
             if isOnePiece { options.window = 1 }
             options.starts = limits.retrievesPerSecond.map { StartGate.Limit(perSecond: $0, burst: limits.burst) }
             options.loggedIn = state.loggedIn

@@ -15,11 +15,8 @@ struct StartGate: Sendable {
     /// Starts that are free once the last request has arrived there; below zero those that wait.
     private var tokens: Double
     private var tokensAt: Double
-    /// Whether the host is one that may count: then it is felt for.
-    private let isFelt: Bool
-    /// Whether it is known what the host allows, and whether it refuses what is too much: then nothing is held back.
-    private let isKnown: Bool
-    private var refuses = false
+    /// Whether the host is one that may count: then it is felt for, until it is known or refuses what is too much.
+    private var isFelt: Bool
     /// From a request to its first byte where nothing held it back, in seconds: of those that log in first, and of others.
     private var loginLatency: Double?, latency: Double?
     /// The very first request's: it starts at the file's beginning, and needs a command less.
@@ -32,7 +29,7 @@ struct StartGate: Sendable {
     private var pace = 2, sent = 0, unhindered = 0
 
     init(_ limit: Limit?, isFelt: Bool, now: Double) {
-        (self.limit, self.isFelt, isKnown) = (limit, isFelt, limit != nil)
+        (self.limit, self.isFelt) = (limit, isFelt && limit == nil)
         tokens = limit?.burst ?? 0
         tokensAt = now
     }
@@ -90,7 +87,7 @@ struct StartGate: Sendable {
         }
         let usual = min(latency(isNew: isNew) ?? least, least)
         if isNew { loginLatency = min(loginLatency ?? least, least) } else { latency = min(latency ?? least, least) }
-        guard isFelt, !isKnown, !refuses else { return false }
+        guard isFelt else { return false }
         let gap = now - before.last
         // It was there already when the one before it began, and still had to wait.
         guard now - waited + 0.9 * usual <= before.last, gap > max(0.03, 0.2 * usual) else {
@@ -111,7 +108,7 @@ struct StartGate: Sendable {
 
     /// Takes in that a start was refused: there were too many.
     mutating func refused(_ now: Double) {
-        refuses = true
+        isFelt = false
         if let known = limit {
             limit = Limit(perSecond: max(0.2, known.perSecond * 0.7), burst: known.burst)
         } else {

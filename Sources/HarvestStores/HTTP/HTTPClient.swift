@@ -238,7 +238,9 @@ public final class HTTPClient: Sendable {
     /// - Returns: `false`, and nothing happens, where something is on its way there already.
     func logIn(_ connections: Int, at root: WebAddress) -> Bool {
         guard limiter.isIdle(root.origin) else { return false }
-        let request = TransferRequest(address: root, credentials: root.credentials, ftp: .login) { _ in .stop }
+        let request = TransferRequest(address: root, credentials: root.credentials, ftp: FTPCommand(isLogin: true)) {
+            _ in .stop
+        }
         for _ in 0..<connections {
             Task { [limiter, loop] in
                 _ = try? await limiter.run(at: root.origin, ahead: nil) { await loop.perform(request) }

@@ -47,24 +47,6 @@ struct FTPCommand: Sendable {
     var isLogin = false
     /// Called with the replies so far once size and date are known, and before each piece; what it throws ends the transfer.
     var begins: (@Sendable ([String]) throws -> Void)?
-
-    init(range: String? = nil, listing: String? = nil, begins: (@Sendable ([String]) throws -> Void)? = nil) {
-        (self.range, self.listing, self.begins) = (range, listing, begins)
-    }
-
-    /// All of a file, in one piece.
-    static var whole: FTPCommand {
-        var command = FTPCommand()
-        command.isBare = true
-        return command
-    }
-
-    /// Logs in, and no more.
-    static var login: FTPCommand {
-        var command = FTPCommand()
-        command.isLogin = true
-        return command
-    }
 }
 
 /// How a transfer ended.

@@ -76,7 +76,8 @@ public struct WebAddress: Sendable, Hashable {
         origin.port == Self.usualPort(origin.scheme) ? origin.host : "\(origin.host):\(origin.port)"
     }
 
-    private static let schemes: Set = ["http", "https", "ftp", "ftps", "ftpes"]
+    /// The schemes that such an address may have.
+    public static let schemes: Set = ["http", "https", "ftp", "ftps", "ftpes"]
 
     /// The address as curl takes it, which knows `ftpes` as `ftp` with TLS asked for.
     var curlText: String { origin.scheme == "ftpes" ? "ftp" + text.dropFirst("ftpes".count) : text }

@@ -18,8 +18,6 @@ struct Metalink {
     /// Names that can be no file's here.
     private(set) var refused: [String] = []
 
-    /// Places that may be named: never a file of this machine.
-    private static let schemes: Set = ["http", "https", "ftp", "ftps", "ftpes", "s3", "gs"]
     static let extensions: Set = ["meta4", "metalink"]
     static let longest = 64 << 20
 
@@ -79,7 +77,8 @@ struct Metalink {
             return (rank, index, place.text.trimmingSpaces())
         }
         .sorted { ($0.rank, $0.index) < ($1.rank, $1.index) }.map(\.url)
-        .filter { schemes.contains(HarvestCore.Address($0).scheme) }
+        // Never a file of this machine.
+        .filter { HarvestCore.Address.remoteSchemes.contains(HarvestCore.Address($0).scheme) }
         return file
     }
 

@@ -1,4 +1,5 @@
 import HarvestCore
+import HarvestStores
 
 /// Text for HTML: everything from outside passes through here.
 enum Markup {
@@ -22,9 +23,7 @@ enum Markup {
     static func link(_ url: String, _ label: String? = nil) -> String {
         let label = text(label ?? url, limit: 300)
         let scheme = url.prefix { $0 != ":" }.lowercased()
-        guard ["http", "https", "ftp", "ftps", "ftpes"].contains(scheme), url.hasPrefix("\(scheme)://") else {
-            return label
-        }
+        guard WebAddress.schemes.contains(scheme), url.hasPrefix("\(scheme)://") else { return label }
         return "<a href=\"\(text(url, limit: 8000))\" rel=\"noreferrer noopener\">\(label)</a>"
     }
 
