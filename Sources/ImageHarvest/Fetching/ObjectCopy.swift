@@ -140,10 +140,19 @@ struct ObjectCopy: Sendable {
         let target = "\(folder)/\(path)"
         try folders.make(above: target)
         let file = try OutputFile(target)
+        let sum = Mutex(Digest(.sha256))
         let count = try await store.stream(
-            key, listed: object.bytes, begins: { file.restart() }, to: { try file.write($0) })
+            key, listed: object.bytes,
+            begins: {
+                file.restart()
+                sum.withLock { $0 = Digest(.sha256) }
+            },
+            to: { bytes in
+                try file.write(bytes)
+                if hashes { sum.withLock { $0.update(bytes) } }
+            })
         let part = target + ".part"
-        let sha256 = hashes ? try Disk.sha256(part) : nil
+        let sha256 = hashes ? sum.withLock { $0.hex } : nil
         let source = try check(object) { digest in
             let known = digest.algorithm == .sha256 ? sha256 : nil
             return digest.fault(try known ?? Disk.hex(digest.algorithm, of: part), at: url)
