@@ -56,12 +56,12 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
     public var limits: TransportOptions.HostLimits { reader.limits(below: host) }
 
     public func stream(
-        _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        _ key: String, _ range: Range<Int>, on line: RequestLine?, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async -> StreamEnd {
         do {
             return try await asking {
-                let end = await reader.stream(try url(of: key), range, $0, facts: facts, to: sink)
+                let end = await reader.stream(try url(of: key), range, $0, on: line, facts: facts, to: sink)
                 // Only an error that was thrown shows who may ask.
                 if case .failed(let error) = end { throw error }
                 return end

@@ -65,7 +65,7 @@ import Testing
             }
             for command in planner.plan(now: now) {
                 switch command {
-                case .open(let id, let range):
+                case .open(let id, let range, _):
                     lanes[id] = Lane(connection: connection(), range: range, firstByteAt: now + roundTrip)
                     outcome.opened += 1
                 case .close(let id): lanes[id] = nil
@@ -160,7 +160,7 @@ import Testing
             }
             for command in planner.plan(now: now) {
                 switch command {
-                case .open(let id, let range):
+                case .open(let id, let range, _):
                     #expect(open[id] == nil && range.upperBound <= total && !range.isEmpty)
                     open[id] = range.count
                 case .close(let id): open[id] = nil
@@ -180,7 +180,7 @@ import Testing
             planner.ended(id, .broke, now: now)
             for _ in 0..<10_000 {
                 now += 0.1
-                guard case .open(let next, _)? = planner.plan(now: now).first else { continue }
+                guard case .open(let next, _, _)? = planner.plan(now: now).first else { continue }
                 (id, tries) = (next, tries + 1)
                 break
             }

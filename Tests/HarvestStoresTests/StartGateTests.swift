@@ -80,7 +80,7 @@ import Testing
             }
             for command in planner.plan(now: now) {
                 switch command {
-                case .open(let id, let range):
+                case .open(let id, let range, _):
                     lanes[id] = lane(range)
                     outcome.opened += 1
                 case .close(let id): lanes[id] = nil
@@ -122,7 +122,7 @@ import Testing
         #expect(planner.parts[first]?.position == 0 && planner.parts[first]?.end == 20_000_000)
         var taken = [0..<20_000_000]
         _ = planner.received(first, 1 << 20, now: 0.5)
-        for case .open(let id, _) in planner.plan(now: 0.5) {
+        for case .open(let id, _, _) in planner.plan(now: 0.5) {
             let part = try #require(planner.parts[id])
             taken.append(part.position..<part.end)
         }

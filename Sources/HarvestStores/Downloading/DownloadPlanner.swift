@@ -33,7 +33,8 @@ struct DownloadPlanner: Sendable {
 
     /// What the connections are to do.
     enum Command: Sendable, Equatable {
-        case open(part: Int, Range<Int>)
+        /// Asks for a range, on the line of that number.
+        case open(part: Int, Range<Int>, line: Int)
         case close(part: Int)
     }
 
@@ -55,6 +56,8 @@ struct DownloadPlanner: Sendable {
         case broke
         /// The host says "later", and the seconds that it names.
         case refused(after: Double?, RefusalCause)
+
+        var isComplete: Bool { if case .complete = self { true } else { false } }
     }
 
     struct Part: Sendable {
@@ -64,6 +67,12 @@ struct DownloadPlanner: Sendable {
         var end: Int
         /// The end of what it has asked for; `nil` between two requests.
         var asked: Int?
+        /// Whose connection it goes on with.
+        var line = 0
+        /// The part behind whose request its own stands already, and the one that stands behind this one's.
+        var follows: Int?, next: Int?
+        /// Whether its request was sent ahead: when its first byte comes says nothing of the way.
+        var isEarly = false
         var openedAt = 0.0
         /// Whether its request had to log in.
         var isNew = true
@@ -182,7 +191,7 @@ struct DownloadPlanner: Sendable {
     mutating func add(_ range: Range<Int>, _ now: Double) -> Int {
         lastID += 1
         parts[lastID] = Part(
-            position: range.lowerBound, end: range.upperBound, openedAt: now, begunAt: now,
+            position: range.lowerBound, end: range.upperBound, line: lastID, openedAt: now, begunAt: now,
             lastByteAt: now, meter: (now, 0))
         return lastID
     }
@@ -193,12 +202,13 @@ struct DownloadPlanner: Sendable {
     ///
     /// - Returns: How many of them are wanted; fewer than came means that the rest belongs to others.
     mutating func received(_ id: Int, _ count: Int, now: Double) -> Int {
+        if let first = parts[id]?.follows { release(id, from: first, isComplete: true, now) }
         guard var part = parts[id] else { return 0 }
         let wanted = min(count, part.end - part.position)
         let before = done.count
         done.insert(part.position..<part.position + wanted)
         repeated += wanted - (done.count - before)
-        if part.received == 0 {
+        if part.received == 0, !part.isEarly {
             let latency = now - part.openedAt
             roundTrip = min(roundTrip ?? latency, latency)
             // A host that holds starts back counts those, not connections: later ones need more of these.
@@ -206,8 +216,8 @@ struct DownloadPlanner: Sendable {
                 window = options.window * 3 / 2
             }
             if part.rate == nil, part.meter.bytes == 0 { part.meter = (now, 0) }
-            if part.base == nil { part.base = (now, count) }
         }
+        if part.base == nil { part.base = (now, count) }
         part.position += wanted
         part.received += count
         part.brought += count
@@ -228,6 +238,7 @@ struct DownloadPlanner: Sendable {
     /// Takes in how a part's request ended.
     mutating func ended(_ id: Int, _ ending: Ending, now: Double) {
         guard var part = parts[id] else { return }
+        if let next = part.next { release(next, from: id, isComplete: ending.isComplete, now) }
         part.asked = nil
         if case .complete = ending, part.position < part.end {
             part.failures = 0
@@ -242,10 +253,10 @@ struct DownloadPlanner: Sendable {
         case .broke: pause = failures == 0 ? 0 : min(20, 0.1 * Double(1 << min(8, failures)))
         case .refused(let after, let cause): refused(after, cause, now)
         }
-        if case .complete = ending, options.isBounded, let gap = takeGap(rate: part.rate, last: part.received, now) {
+        if ending.isComplete, options.isBounded, part.next == nil, let gap = takeGap(rate: part.rate, last: part.received, now) {
             // The connection goes on elsewhere, as fast as it was.
             (part.position, part.end) = (gap.range.lowerBound, gap.range.upperBound)
-            (part.failures, part.doubledAt, part.doubles) = (gap.failures, nil, nil)
+            (part.failures, part.doubledAt, part.doubles, part.follows) = (gap.failures, nil, nil, nil)
             lastID += 1
             parts[lastID] = part
             for other in parts.keys where parts[other]?.doubles == id { parts[other]?.doubles = nil }
@@ -280,7 +291,9 @@ struct DownloadPlanner: Sendable {
     // MARK: What to do
 
     /// What to do now.
-    mutating func plan(now: Double) -> [Command] {
+    ///
+    /// - Parameter lines: Those on which a request may be sent ahead of the answer to the one before.
+    mutating func plan(now: Double, ahead lines: Set<Int> = []) -> [Command] {
         var commands: [Command] = []
         if window < options.window, now - refusedAt > 10 { (window, refusedAt) = (window + 1, now) }
         giveUpDoubles(now, &commands)
@@ -295,6 +308,7 @@ struct DownloadPlanner: Sendable {
         }
         replaceSlow(now, &commands)
         double(now, &commands)
+        askAhead(lines, now, &commands)
         while now >= notBefore, running < wanted(now), hasToken(now), let id = next(now) {
             guard let part = parts[id] else { break }
             commands.append(ask(id, part, now))
@@ -311,10 +325,10 @@ struct DownloadPlanner: Sendable {
     }
 
     /// Connections with a request on its way.
-    var running: Int { parts.values.count { $0.asked != nil } }
+    var running: Int { parts.values.count { $0.asked != nil && $0.follows == nil } }
 
     /// Those of them that wait for their first byte.
-    private var waiting: Int { parts.values.count { $0.asked != nil && $0.received == 0 } }
+    private var waiting: Int { parts.values.count { $0.asked != nil && $0.received == 0 && $0.follows == nil } }
 
     /// Whether the host lets another request start.
     func hasToken(_ now: Double) -> Bool {
@@ -327,10 +341,50 @@ struct DownloadPlanner: Sendable {
         var part = part
         let length = options.isBounded ? part.end - part.position : total - part.position
         part.asked = part.position + length
-        (part.openedAt, part.lastByteAt, part.received, part.isNew) = (now, now, 0, isNew)
+        (part.openedAt, part.lastByteAt, part.received, part.isNew, part.isEarly) = (now, now, 0, isNew, false)
         parts[id] = part
         mostRunning = max(mostRunning, running)
-        return .open(part: id, part.position..<part.position + length)
+        return .open(part: id, part.position..<part.position + length, line: part.line)
+    }
+
+    /// Asks for the next range of connections whose own is nearly here: they lose no round trip between the two.
+    private mutating func askAhead(_ lines: Set<Int>, _ now: Double, _ commands: inout [Command]) {
+        for (id, part) in parts where part.follows.map({ parts[$0] == nil }) ?? false {
+            release(id, from: part.follows ?? 0, isComplete: false, now)
+        }
+        guard !lines.isEmpty, let roundTrip, now >= notBefore else { return }
+        for id in parts.keys.sorted() {
+            guard let part = parts[id], lines.contains(part.line), part.next == nil, part.follows == nil,
+                part.received > 0, part.asked == part.end, part.doubledAt == nil, let rate = part.rate
+            else { continue }
+            let left = Double(part.end - part.position) / max(rate, 1)
+            guard left < 2 * roundTrip + Self.look else { continue }
+            let gap = takeGap(rate: rate, last: part.received, now)
+            guard let range = gap?.range ?? cutTail(by: rate, now, after: max(left, roundTrip)) else { continue }
+            let next = add(range, now)
+            parts[id]?.next = next
+            if var made = parts[next] {
+                (made.follows, made.line, made.asked, made.isEarly) = (id, part.line, range.upperBound, true)
+                made.failures = gap?.failures ?? 0
+                parts[next] = made
+            }
+            commands.append(.open(part: next, range, line: part.line))
+        }
+    }
+
+    /// Plans are made so often, in seconds.
+    private static let look = 0.02
+
+    /// A part's turn has come: the request before its own has ended.
+    private mutating func release(_ id: Int, from first: Int, isComplete: Bool, _ now: Double) {
+        guard var part = parts[id], part.follows == first else { return }
+        part.follows = nil
+        (part.openedAt, part.begunAt, part.lastByteAt, part.meter) = (now, now, now, (now, 0))
+        if isComplete, let before = parts[first] {  // the same connection, as fast as it was
+            (part.begunAt, part.rate, part.isNew) = (before.begunAt, before.rate, false)
+            (part.base, part.brought) = (before.base, before.brought)
+        }
+        parts[id] = part
     }
 
     /// The first work that nobody has: some seconds of it, near the start of the object, so that what is whole from its
@@ -414,7 +468,10 @@ struct DownloadPlanner: Sendable {
     /// - Parameters:
     ///   - own: What the one that takes it brings, in bytes a second.
     ///   - seconds: A part that ends sooner keeps it.
-    private mutating func cutTail(by own: Double, _ now: Double, laterThan seconds: Double = 0) -> Range<Int>? {
+    ///   - wait: Seconds until its first byte; `nil` for a round trip.
+    private mutating func cutTail(
+        by own: Double, _ now: Double, laterThan seconds: Double = 0, after wait: Double? = nil
+    ) -> Range<Int>? {
         let usual = medianRate() ?? own
         let candidates = open.filter { $0.value.end - $0.value.position > options.leastTail }
         func expected(_ part: Part) -> Double { Double(part.end - part.position) / max(part.rate ?? usual, 1) }
@@ -424,7 +481,7 @@ struct DownloadPlanner: Sendable {
         let length = Double(victim.end - victim.position), rate = victim.rate ?? usual
         // Another request costs a round trip: the victim must end sooner by more.
         let least = max(Double(options.leastTail), rate * (roundTrip ?? 0))
-        let free = length - rate * (roundTrip ?? 0)
+        let free = length - rate * (wait ?? roundTrip ?? 0)
         // All that are idle share it, but no more of them than get something worth a request.
         let sharers = max(1, min(Double(wanted(now) - running), free / least - rate / own))
         let cut = free * own / (rate + own * sharers)

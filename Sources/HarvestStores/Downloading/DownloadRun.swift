@@ -24,6 +24,11 @@ final class DownloadRun: Sendable {
         var kept: (facts: ObjectFacts, done: IntervalSet)?
         var fetched = 0
         var lane: HashLane?
+        /// Of the requests that follow one another.
+        var lines: [Int: RequestLine] = [:]
+
+        /// Those that go on ahead of their answers.
+        var ahead: Set<Int> { Set(lines.lazy.filter(\.value.takesAhead).map(\.key)) }
     }
 
     private let download: Download
@@ -121,7 +126,7 @@ final class DownloadRun: Sendable {
             let now = Monotonic.now
             let look: Look? = state.withLock { state in
                 guard var planner = state.planner else { return nil }
-                let commands = planner.plan(now: now)
+                let commands = planner.plan(now: now, ahead: state.ahead)
                 let news = planner.takeNews()
                 state.planner = planner
                 return Look(planner, commands, news)
@@ -213,7 +218,7 @@ final class DownloadRun: Sendable {
             let count = max(0, min(connections(limits) - 1, Int(min(16, limits.burst))))
             if store.logIn(count) { state.withLock { $0.loggedIn = count } }
         }
-        request(0, range, tasks)
+        request(0, range, nil, tasks)
     }
 
     /// Requests on their way at a time, at the most.
@@ -236,9 +241,9 @@ final class DownloadRun: Sendable {
 
     private func carryOut(_ command: DownloadPlanner.Command, _ tasks: Requests) {
         switch command {
-        case .open(let id, let range):
+        case .open(let id, let range, let line):
             download.events(.request(range))
-            request(id, range, tasks)
+            request(id, range, self.line(line), tasks)
         case .close(let id): tasks.cancel(id)
         }
     }
@@ -269,12 +274,27 @@ final class DownloadRun: Sendable {
 
     // MARK: Requests
 
-    private func request(_ id: Int, _ range: Range<Int>, _ tasks: Requests) {
+    /// The first request shows what the far side is: it and what follows it take the usual way.
+    private static let firstLine = 1
+
+    /// Where a round trip is shorter than this, nothing is gained by asking ahead.
+    private static let shortTrip = 0.005
+
+    private func line(_ number: Int) -> RequestLine? {
+        state.withLock { state in
+            guard number != Self.firstLine, state.planner?.roundTrip ?? 0 >= Self.shortTrip else { return nil }
+            let line = state.lines[number] ?? RequestLine()
+            state.lines[number] = line
+            return line
+        }
+    }
+
+    private func request(_ id: Int, _ range: Range<Int>, _ line: RequestLine?, _ tasks: Requests) {
         tasks.add(
             id,
             Task { [self] in
                 let end = await store.stream(
-                    key, range, facts: { try self.take(facts: $0) }, to: { try self.take(id, $0) })
+                    key, range, on: line, facts: { try self.take(facts: $0) }, to: { try self.take(id, $0) })
                 told.yield(.ended(id, end))
             })
     }

@@ -86,10 +86,12 @@ public protocol RangeStreamingStore: StreamingStore {
     /// Hands on the bytes of a range in order, in one try.
     ///
     /// - Parameters:
-    ///   - facts: Called once before the first byte; what it throws ends the request.
+    ///   - line: The requests that it follows, where the way there has use for that.
+    ///   - facts: Called before the first byte; what it throws ends the request.
     ///   - sink: Must not block for long; what it throws ends the request.
     func stream(
-        _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        _ key: String, _ range: Range<Int>, on line: RequestLine?,
+        facts: @escaping @Sendable (ObjectFacts) throws -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async -> StreamEnd
 }
@@ -103,6 +105,14 @@ extension RangeStreamingStore {
         let found = Mutex<ObjectFacts?>(nil)
         _ = await stream(key, 0..<1, facts: { facts in found.withLock { $0 = facts } }, to: { _ in })
         return found.withLock { $0 }
+    }
+
+    /// Hands on the bytes of a range that follows no other.
+    public func stream(
+        _ key: String, _ range: Range<Int>, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+    ) async -> StreamEnd {
+        await stream(key, range, on: nil, facts: facts, to: sink)
     }
 
     public var asksBoundedRanges: Bool { true }

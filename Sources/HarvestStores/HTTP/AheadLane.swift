@@ -4,7 +4,7 @@ import HarvestCore
 import Synchronization
 
 /// Many small objects of one plain HTTP server over few connections, each with requests sent ahead of their answers (RFC 9112
-/// §9.3.2, pipelining), which curl does not do.
+/// §9.3.2, pipelining), which curl does not do; and ranges of long ones, each line of them on a connection of its own.
 ///
 /// It handles nothing but what goes right: HTTP/1.1, answers with a `Content-Length`, no TLS, no proxy, no secrets. Whatever
 /// else comes is not its business: it says so, and curl asks for that object again. A host has to prove that it answers in
@@ -132,6 +132,8 @@ private final class Ahead: @unchecked Sendable {
     let place: SocketAddress
     var waiter: CheckedContinuation<TransferOutcome?, Never>?
     var isCancelled = false
+    /// Whether it was sent before the answer to the one that it follows had come.
+    var isEarly = false
 
     init(_ transfer: Transfer, to place: SocketAddress) { (self.transfer, self.place) = (transfer, place) }
 
@@ -147,6 +149,8 @@ private struct AheadLines {
     private final class Line {
         let socket: Int32
         let origin: WebAddress.Origin
+        /// Whose requests it carries, where these are ranges of a long object.
+        var owner: RequestLine?
         var isConnected = false
         var unsent: [UInt8] = []
         /// In the order in which they were sent.
@@ -222,6 +226,8 @@ private struct AheadLines {
             let origin = ahead.transfer.request.address.origin
             if hosts[origin, default: Host()].isOff {
                 ahead.resume(nil)
+            } else if let owner = ahead.transfer.request.line {
+                put(ahead, of: owner)
             } else {
                 hosts[origin, default: Host()].waiting.append(ahead)
                 touched.insert(origin)
@@ -237,13 +243,35 @@ private struct AheadLines {
         if let line = lines.values.first(where: { $0.sent.contains { $0 === ahead } }) { drop(line, isFault: false) }
     }
 
+    /// Sends a request behind the one that it follows, or where nothing is on its way.
+    private mutating func put(_ ahead: Ahead, of owner: RequestLine) {
+        let origin = ahead.transfer.request.address.origin
+        let open = hosts[origin, default: Host()].lines.filter { !$0.endsHere }
+        var line = open.first { $0.owner === owner } ?? open.first(where: \.sent.isEmpty)
+        if line == nil, let made = self.open(ahead.place, origin) {
+            hosts[origin, default: Host()].lines.append(made)
+            line = made
+        }
+        guard let line else { return ahead.resume(nil) }
+        line.owner = owner
+        send(ahead, on: line)
+    }
+
+    private func send(_ ahead: Ahead, on line: Line) {
+        ahead.isEarly = !line.sent.isEmpty
+        if line.sent.isEmpty { line.stirredAt = Monotonic.now }
+        line.sent.append(ahead)
+        line.unsent += Self.text(of: ahead.transfer.request, options.userAgent).utf8
+        if line.isConnected { send(line) }
+    }
+
     /// Sends what waits, to the connection with the fewest requests on it.
     private mutating func feed(_ origin: WebAddress.Origin) {
         guard var host = hosts.removeValue(forKey: origin) else { return }
         defer { hosts[origin] = host }
         let most = min(Self.connections, options.limits.shown(at: origin).connections)
         while host.head < host.waiting.count {
-            var line = host.lines.filter { !$0.endsHere }.min { $0.sent.count < $1.sent.count }
+            var line = host.lines.filter { !$0.endsHere && ($0.owner == nil || $0.sent.isEmpty) }.min { $0.sent.count < $1.sent.count }
             if line == nil || line?.sent.isEmpty == false, host.lines.count < most {
                 guard let made = open(host.waiting[host.head].place, origin) else {
                     host.isOff = true
@@ -257,10 +285,8 @@ private struct AheadLines {
                 return
             }
             guard ahead.waiter != nil else { continue }
-            if line.sent.isEmpty { line.stirredAt = Monotonic.now }
-            line.sent.append(ahead)
-            line.unsent += Self.text(of: ahead.transfer.request, options.userAgent).utf8
-            if line.isConnected { send(line) }
+            line.owner = nil
+            send(ahead, on: line)
         }
     }
 
@@ -370,6 +396,7 @@ private struct AheadLines {
             }
             line.endsHere = head["connection"]?.lowercased().contains("close") ?? false
             guard goesOn else { return giveUp(ahead, line) }
+            line.owner?.takesAhead = head.status == 206 && !line.endsHere
             line.rest = length
             if length == 0 {
                 finish(ahead, line)
@@ -386,6 +413,7 @@ private struct AheadLines {
         line.answered += 1
         ahead.resume(outcome(of: ahead))
         if line.endsHere { return drop(line, isFault: false) }
+        guard line.owner == nil else { return }
         hosts[line.origin]?.answered += 1
         // Twice as many ahead once so many answers came in order.
         if let host = hosts[line.origin], host.depth < Self.deepest, host.answered >= 2 * host.lines.count * host.depth
@@ -414,27 +442,46 @@ private struct AheadLines {
         drop(line, isFault: true)
     }
 
-    /// Ends a connection. What was on it is sent again, or, where it broke without a word, left to curl.
-    private mutating func drop(_ line: Line, isFault: Bool) {
+    private static let broken = TransferFailure.curl(
+        CURLE_RECV_ERROR.rawValue, "the connection ended before the answer")
+
+    /// Ends a connection. What was on it is sent again, or, where it broke without a word, left to curl; but a range of which
+    /// bytes were handed on cannot begin again.
+    private mutating func drop(_ line: Line, isFault: Bool, _ failure: TransferFailure = Self.broken) {
         guard lines.removeValue(forKey: line.socket) != nil else { return }
         close(line.socket)
-        let left = line.sent
+        var left = line.sent
         line.sent = []
+        line.owner?.takesAhead = false
         guard var host = hosts.removeValue(forKey: line.origin) else { return }
         host.lines.removeAll { $0 === line }
         // Of a connection that has answered before, the end between two answers is only its age.
         let isAge =
             line.answered > 0 && line.rest == nil && line.line.isEmpty && left.first?.transfer.hasAnswered != true
         if isFault, !isAge || left.count > 1 { host.isOff = host.isOff || host.depth > 1 || line.answered == 0 }
+        if isFault, line.owner != nil, left.contains(where: \.isEarly) { host.isOff = true }
+        if let first = left.first, first.transfer.hasAnswered {
+            // Half of an answer is there, and the other half will not come: who can, begins anew.
+            left.removeFirst()
+            if line.owner != nil, first.transfer.received > 0 {
+                first.transfer.fail(failure)
+                first.resume(outcome(of: first))
+            } else {
+                first.resume(nil)
+            }
+        }
         if isFault || host.isOff {
             for ahead in left { ahead.resume(nil) }
-        } else {
-            host.waiting = left.filter { $0.waiter != nil } + host.waiting[host.head...]
-            host.head = 0
+            left = []
         }
+        host.waiting = left.filter { $0.transfer.request.line == nil } + host.waiting[host.head...]
+        host.head = 0
         if host.isOff { while let ahead = host.next { ahead.resume(nil) } }
         hosts[line.origin] = host
         if !host.isOff { feed(line.origin) }
+        for ahead in left where ahead.waiter != nil {
+            if let owner = ahead.transfer.request.line { put(ahead, of: owner) }
+        }
     }
 
     /// Ends what is late.
@@ -448,7 +495,7 @@ private struct AheadLines {
                 continue
             }
             let limit = !line.isConnected ? limits.connect : ahead.transfer.hasAnswered ? limits.idle : limits.firstByte
-            if now - line.stirredAt > limit { drop(line, isFault: true) }
+            if now - line.stirredAt > limit { drop(line, isFault: true, .late("the answer stalled: no byte", limit)) }
         }
     }
 }

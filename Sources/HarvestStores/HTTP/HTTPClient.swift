@@ -28,6 +28,8 @@ struct HTTPGet: Sendable {
     var isLong = false
     /// Whether it is one of many small objects, and may be asked for ahead of the answers to others.
     var goesAhead = false
+    /// The requests that it follows.
+    var line: RequestLine?
     /// Whether to stop at a redirect whose target's fragment is a Neuroglancer state (`#!`): it exists nowhere else.
     var stopsAtState = false
     /// What to do with the body of the final answer.
@@ -168,23 +170,25 @@ public final class HTTPClient: Sendable {
             credentials: redirects.keepsHeaders ? redirects.first.credentials : nil, form: get.form,
             decodesBody: get.decodesBody,
             limit: options.proxies.proxy(for: address.origin) == nil ? redirects.limit : nil,
-            isLong: get.isLong,
+            isLong: get.isLong, line: get.line,
             plan: { head in
                 let isPassed = head.isRedirect && head["location"] != nil || RetryPolicy.isRetried(status: head.status)
                 return isPassed ? .stop : plan(head)
             })
-        return try await limiter.run(at: address.origin) {
+        return try await limiter.run(at: address.origin, on: get.line) {
             try Task.checkCancellation()
             var request = request
             // Only now: a signature tells the time.
             if redirects.keepsHeaders, let authorize = get.authorize { request.headers += try await authorize(address) }
-            if get.goesAhead, get.authorize == nil, limiter.isBusy(address.origin), ahead.takes(request) {
+            let mayGoAhead = get.line != nil || get.goesAhead && limiter.isBusy(address.origin)
+            if mayGoAhead, get.authorize == nil, ahead.takes(request) {
                 try meter.admit()
                 let outcome = await ahead.perform(request)
                 meter.ended(bytes: outcome?.received ?? 0)
                 if let outcome { return outcome }
                 try Task.checkCancellation()
             }
+            get.line?.takesAhead = false
             try meter.admit()
             let outcome = await loop.perform(request)
             meter.ended(bytes: outcome.received)

@@ -5,6 +5,8 @@ import Synchronization
 final class Limiter: Sendable {
     private struct Gate {
         var running = 0
+        /// Requests of a line, and how many of them count: those that follow one that does need no place of their own.
+        var lines: [ObjectIdentifier: (requests: Int, places: Int)] = [:]
         var window: RequestWindow
         /// Its size as it was written down last.
         var noted: Int?
@@ -26,6 +28,17 @@ final class Limiter: Sendable {
             }
             (queue, head) = ([], 0)
             return nil
+        }
+
+        /// Takes in that a request ended; its place is kept for one that follows it.
+        mutating func left(_ line: ObjectIdentifier?) {
+            guard let line, let (requests, places) = lines[line] else {
+                running -= 1
+                return
+            }
+            let kept = min(requests - 1, places)
+            running -= places - kept
+            lines[line] = requests > 1 ? (requests - 1, kept) : nil
         }
 
         /// Those that may start now.
@@ -110,14 +123,17 @@ final class Limiter: Sendable {
 
     /// Sends a request by `body` once the origin can bear another.
     ///
-    /// - Parameter ahead: How many starts it may be ahead of its time; `nil` for what is no start.
+    /// - Parameters:
+    ///   - line: The requests that it follows; while one of them is on its way, it takes no place of its own.
+    ///   - ahead: How many starts it may be ahead of its time; `nil` for what is no start.
     func run(
-        at asked: WebAddress.Origin, ahead: Double? = 0, _ body: () async throws -> TransferOutcome
+        at asked: WebAddress.Origin, on line: RequestLine? = nil, ahead: Double? = 0,
+        _ body: () async throws -> TransferOutcome
     ) async throws -> TransferOutcome {
-        let origin = limits.gate(of: asked)
-        try await enter(origin)
+        let origin = limits.gate(of: asked), line = line.map { ObjectIdentifier($0) }
+        if !follows(line, at: origin) { try await enter(origin, line) }
         var received = 0, start = 0.0
-        defer { leave(origin, received: received, since: start) }
+        defer { leave(origin, line, received: received, since: start) }
         let delay = delay(at: origin, for: asked, ahead: ahead)
         if delay > 0 { try await Task.sleep(for: .seconds(delay)) }
         start = Monotonic.now
@@ -151,7 +167,17 @@ final class Limiter: Sendable {
         }
     }
 
-    private func enter(_ origin: WebAddress.Origin) async throws {
+    /// Lets a request in behind those of its line.
+    private func follows(_ line: ObjectIdentifier?, at origin: WebAddress.Origin) -> Bool {
+        guard let line else { return false }
+        return state.withLock { state in
+            guard state.gates[origin]?.lines[line] != nil else { return false }
+            state.gates[origin]?.lines[line]?.requests += 1
+            return true
+        }
+    }
+
+    private func enter(_ origin: WebAddress.Origin, _ line: ObjectIdentifier?) async throws {
         let ticket = state.withLock { state in
             state.tickets += 1
             return state.tickets
@@ -183,13 +209,18 @@ final class Limiter: Sendable {
         // A cancellation that came after admission leaves its mark behind; take it away.
         _ = state.withLock { $0.cancelled.remove(ticket) }
         guard isAdmitted else { throw CancellationError() }
+        guard let line else { return }
+        state.withLock {
+            let now = $0.gates[origin]?.lines[line] ?? (0, 0)
+            $0.gates[origin]?.lines[line] = (now.requests + 1, now.places + 1)
+        }
     }
 
-    private func leave(_ origin: WebAddress.Origin, received: Int, since start: Double) {
+    private func leave(_ origin: WebAddress.Origin, _ line: ObjectIdentifier?, received: Int, since start: Double) {
         let now = Monotonic.now
         let (admitted, found) = state.withLock { state in
             state.at(origin, limits, profiles) { gate in
-                gate.running -= 1
+                gate.left(line)
                 if start > 0 {
                     gate.window.ended(
                         bytes: received, seconds: now - start, others: !gate.waiters.isEmpty, now: now)

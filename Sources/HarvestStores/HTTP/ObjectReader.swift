@@ -158,7 +158,7 @@ final class ObjectReader: Sendable {
     ///
     /// - Returns: How it ended, and the answer behind a failure that has one.
     func stream(
-        _ address: WebAddress, _ range: Range<Int>, _ authorize: Authorize? = nil,
+        _ address: WebAddress, _ range: Range<Int>, _ authorize: Authorize? = nil, on line: RequestLine?,
         facts: @escaping @Sendable (ObjectFacts) throws -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async -> StreamEnd {
@@ -179,7 +179,7 @@ final class ObjectReader: Sendable {
         }
         get.authorize = authorize
         get.conditions = ["Range: bytes=\(range.lowerBound)-\(range.upperBound - 1)"]
-        get.isLong = range.count >= 1 << 20
+        (get.isLong, get.line) = (range.count >= 1 << 20, line)
         get.isWhole = { head, received in
             guard head.status == 206, case .success(let content) = RangeAnswer.content(head, .bytes(range)) else {
                 return true

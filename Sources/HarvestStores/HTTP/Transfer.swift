@@ -31,6 +31,8 @@ struct TransferRequest: Sendable {
     var ftp: FTPCommand?
     /// Whether many MiB may come: a larger buffer saves calls then, and costs memory for every request.
     var isLong = false
+    /// The requests that it follows.
+    var line: RequestLine?
     var plan: @Sendable (HTTPHead) -> BodyPlan
 }
 
