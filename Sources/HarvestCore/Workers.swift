@@ -16,6 +16,8 @@ public final class Workers: TaskExecutor {
         var condition = pthread_cond_t()
         var jobs: [(@Sendable () -> Void)?] = []
         var head = 0
+        /// Threads that wait, and whether one of them was woken and has not come yet: it takes what is there by then.
+        var waiting = 0, isWoken = false
 
         init() {
             pthread_mutex_init(&mutex, nil)
@@ -25,14 +27,27 @@ public final class Workers: TaskExecutor {
         func push(_ job: @escaping @Sendable () -> Void) {
             pthread_mutex_lock(&mutex)
             jobs.append(job)
-            pthread_cond_signal(&condition)
+            wake()
+        }
+
+        /// Unlocks, and wakes one of those that wait, unless one is on its way.
+        private func wake() {
+            let isNeeded = waiting > 0 && !isWoken && head < jobs.count
+            isWoken = isWoken || isNeeded
             pthread_mutex_unlock(&mutex)
+            if isNeeded { pthread_cond_signal(&condition) }
         }
 
         func pop() -> @Sendable () -> Void {
             pthread_mutex_lock(&mutex)
-            defer { pthread_mutex_unlock(&mutex) }
-            while head == jobs.count { pthread_cond_wait(&condition, &mutex) }
+            // Where more is left than this one takes, the next one is woken.
+            defer { wake() }
+            while head == jobs.count {
+                waiting += 1
+                pthread_cond_wait(&condition, &mutex)
+                waiting -= 1
+                isWoken = false
+            }
             let job = jobs[head]
             jobs[head] = nil  // what the job holds must not outlive it while others wait behind
             head += 1

@@ -126,7 +126,8 @@ public struct FTPStore: RangeStreamingStore {
     public func learned(_ limits: TransportOptions.HostLimits) { client.learned(limits, at: root.origin) }
 
     public func stream(
-        _ key: String, _ range: Range<Int>, on line: RequestLine?, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        _ key: String, _ range: Range<Int>, on line: RequestLine?,
+        facts: @escaping @Sendable (ObjectFacts) throws -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async -> StreamEnd {
         do {

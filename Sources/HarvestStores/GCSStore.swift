@@ -56,7 +56,8 @@ public struct GCSStore: WalkingStore, RangeStreamingStore {
     public var limits: TransportOptions.HostLimits { reader.limits(below: host) }
 
     public func stream(
-        _ key: String, _ range: Range<Int>, on line: RequestLine?, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        _ key: String, _ range: Range<Int>, on line: RequestLine?,
+        facts: @escaping @Sendable (ObjectFacts) throws -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async -> StreamEnd {
         do {

@@ -46,11 +46,13 @@ extension HTTPStore: RangeStreamingStore {
     public var limits: TransportOptions.HostLimits { reader.client.limits(at: root.origin) }
 
     public func stream(
-        _ key: String, _ range: Range<Int>, on line: RequestLine?, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        _ key: String, _ range: Range<Int>, on line: RequestLine?,
+        facts: @escaping @Sendable (ObjectFacts) throws -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async -> StreamEnd {
         do {
-            return await reader.stream(try root.appending(try Key.components(of: key)), range, on: line, facts: facts, to: sink)
+            return await reader.stream(
+                try root.appending(try Key.components(of: key)), range, on: line, facts: facts, to: sink)
         } catch { return .failed(error) }
     }
 

@@ -90,7 +90,8 @@ public final class MirrorStore: RangeStreamingStore {
     }
 
     public func stream(
-        _ key: String, _ range: Range<Int>, on line: RequestLine?, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        _ key: String, _ range: Range<Int>, on line: RequestLine?,
+        facts: @escaping @Sendable (ObjectFacts) throws -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async -> StreamEnd {
         while true {

@@ -61,7 +61,8 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
     public var limits: TransportOptions.HostLimits { reader.limits(below: root(withBucket: "/")) }
 
     public func stream(
-        _ key: String, _ range: Range<Int>, on line: RequestLine?, facts: @escaping @Sendable (ObjectFacts) throws -> Void,
+        _ key: String, _ range: Range<Int>, on line: RequestLine?,
+        facts: @escaping @Sendable (ObjectFacts) throws -> Void,
         to sink: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
     ) async -> StreamEnd {
         do {

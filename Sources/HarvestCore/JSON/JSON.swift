@@ -15,35 +15,61 @@ public enum JSON: Sendable, Hashable {
 
     /// The members of an object, in the order in which they were written; the last of equal keys wins.
     public struct Members: Sendable, Hashable, ExpressibleByDictionaryLiteral, Sequence {
-        private(set) var keys: [String] = []
-        private var values: [String: JSON] = [:]
+        private struct Member: Hashable {
+            var key: String
+            var value: JSON
+        }
+
+        private var members: [Member] = []
+        /// Where each key stands, once there are so many that looking through them takes longer.
+        private var places: [String: Int]?
+        private static let few = 12
 
         public init() {}
+
+        private func place(of key: String) -> Int? {
+            places.map { $0[key] } ?? members.firstIndex { $0.key == key }
+        }
 
         public init(dictionaryLiteral elements: (String, JSON)...) {
             for (key, value) in elements { self[key] = value }
         }
 
         public subscript(key: String) -> JSON? {
-            get { values[key] }
+            get { place(of: key).map { members[$0].value } }
             set {
-                if values.updateValue(newValue ?? .null, forKey: key) == nil { keys.append(key) }
-                if newValue == nil {
-                    values[key] = nil
-                    keys.removeAll { $0 == key }
+                let place = place(of: key)
+                switch (newValue, place) {
+                case (let value?, let place?): members[place].value = value
+                case (let value?, nil):
+                    places?[key] = members.count
+                    members.append(Member(key: key, value: value))
+                    if places == nil, members.count > Self.few { index() }
+                case (nil, let place?):
+                    members.remove(at: place)
+                    if places != nil { index() }
+                case (nil, nil): break
                 }
             }
         }
 
-        public var count: Int { keys.count }
-        public var isEmpty: Bool { keys.isEmpty }
+        public static func == (one: Members, other: Members) -> Bool { one.members == other.members }
+        public func hash(into hasher: inout Hasher) { members.hash(into: &hasher) }
+
+        private mutating func index() {
+            places = Dictionary(uniqueKeysWithValues: members.enumerated().map { ($1.key, $0) })
+        }
+
+        public var keys: [String] { members.map(\.key) }
+        public var count: Int { members.count }
+        public var isEmpty: Bool { members.isEmpty }
 
         public func makeIterator() -> AnyIterator<(key: String, value: JSON)> {
             var index = 0
             return AnyIterator {
-                guard index < keys.count else { return nil }
+                guard index < members.count else { return nil }
                 defer { index += 1 }
-                return (keys[index], values[keys[index]] ?? .null)
+                return (members[index].key, members[index].value)
             }
         }
     }

@@ -11,7 +11,8 @@ extension DownloadPlanner {
     mutating func double(_ now: Double, _ commands: inout [Command]) {
         for id in parts.keys.sorted() {
             guard let part = parts[id], part.asked != nil, part.doubledAt == nil, part.doubles == nil,
-                part.follows == nil, now - part.lastByteAt > patience(part), part.position < part.end, hasToken(now), now >= notBefore,
+                part.follows == nil, now - part.lastByteAt > patience(part), part.position < part.end, hasToken(now),
+                now >= notBefore,
                 running < window + 1
             else { continue }
             let double = add(part.position..<part.end, now)

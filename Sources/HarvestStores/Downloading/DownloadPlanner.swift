@@ -253,7 +253,9 @@ struct DownloadPlanner: Sendable {
         case .broke: pause = failures == 0 ? 0 : min(20, 0.1 * Double(1 << min(8, failures)))
         case .refused(let after, let cause): refused(after, cause, now)
         }
-        if ending.isComplete, options.isBounded, part.next == nil, let gap = takeGap(rate: part.rate, last: part.received, now) {
+        if ending.isComplete, options.isBounded, part.next == nil,
+            let gap = takeGap(rate: part.rate, last: part.received, now)
+        {
             // The connection goes on elsewhere, as fast as it was.
             (part.position, part.end) = (gap.range.lowerBound, gap.range.upperBound)
             (part.failures, part.doubledAt, part.doubles, part.follows) = (gap.failures, nil, nil, nil)

@@ -196,7 +196,7 @@ private struct AheadLines {
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 64)
     private var sweptAt = 0.0
 
-    private static let connections = 16, deepest = 6
+    private static let connections = 16, deepest = 12
 
     init(epoll: Int32, options: TransportOptions) { (self.epoll, self.options) = (epoll, options) }
 
@@ -271,7 +271,10 @@ private struct AheadLines {
         defer { hosts[origin] = host }
         let most = min(Self.connections, options.limits.shown(at: origin).connections)
         while host.head < host.waiting.count {
-            var line = host.lines.filter { !$0.endsHere && ($0.owner == nil || $0.sent.isEmpty) }.min { $0.sent.count < $1.sent.count }
+            var line: Line?
+            for other in host.lines where !other.endsHere && (other.owner == nil || other.sent.isEmpty) {
+                if other.sent.count < line?.sent.count ?? .max { line = other }
+            }
             if line == nil || line?.sent.isEmpty == false, host.lines.count < most {
                 guard let made = open(host.waiting[host.head].place, origin) else {
                     host.isOff = true

@@ -19,7 +19,8 @@ public struct HTTPHead: Sendable {
     /// Lower case, without parameters.
     public var contentType: String? {
         self["content-type"].map { type in
-            String(type.prefix { $0 != ";" && $0 != "," }).split(separator: " ").first.map { $0.lowercased() } ?? ""
+            let word = type.utf8.drop { $0 == 0x20 }.prefix { ![0x20, 0x2C, 0x3B].contains($0) }  // to a space , or ;
+            return String(Substring(word)).lowercased()
         }
     }
 

@@ -19,9 +19,9 @@ public struct WebAddress: Sendable, Hashable {
 
     public let origin: Origin
     /// The address without user, password and fragment, every odd character percent-encoded once.
-    public let text: String
+    public private(set) var text: String
     /// From the first `/`, percent-encoded, without the query.
-    public let path: String
+    public private(set) var path: String
     /// Without the `?`.
     public let query: String?
     /// Without the `#`, as it was written.
@@ -61,14 +61,12 @@ public struct WebAddress: Sendable, Hashable {
         } else {
             credentials = nil
         }
-        let usual = Self.usualPort(scheme)
-        let port = part(CURLUPART_PORT, CURLU_DEFAULT_PORT).flatMap(Int.init) ?? usual
+        let port = part(CURLUPART_PORT, CURLU_DEFAULT_PORT).flatMap(Int.init) ?? Self.usualPort(scheme)
         origin = Origin(scheme: scheme, host: host.lowercased(), port: port)
         path = part(CURLUPART_PATH) ?? "/"
         query = part(CURLUPART_QUERY)
         self.fragment = fragment
-        let place = port == usual ? origin.host : "\(origin.host):\(port)"
-        text = "\(scheme)://\(place)\(path)\(query.map { "?\($0)" } ?? "")"
+        text = Self.text(origin, path, query)
     }
 
     /// As it stands in the `Host` line: the port only where it is not the scheme's own.
@@ -97,11 +95,20 @@ public struct WebAddress: Sendable, Hashable {
     /// This address with `components` below its path, each percent-encoded.
     public func appending(_ components: [String]) throws(HarvestError) -> WebAddress {
         if components.isEmpty { return self }
-        var url = "\(origin.scheme)://\(credentials.map { "\($0)@" } ?? "")\(origin.host):\(origin.port)\(path)"
-        if !url.hasSuffix("/") { url += "/" }
-        url += components.map(Self.percentEncoded).joined(separator: "/")
-        if let query { url += "?\(query)" }
-        return try WebAddress(url)
+        guard !components.contains(where: { $0 == "." || $0 == ".." }) else {
+            throw .invalid("\"\(components.joined(separator: "/").displayed(limit: 300))\" leads elsewhere", at: text)
+        }
+        var copy = self
+        copy.path += path.utf8.last == UInt8(ascii: "/") ? "" : "/"
+        copy.path += components.map(Self.percentEncoded).joined(separator: "/")
+        copy.text = Self.text(origin, copy.path, query)
+        copy.fragment = nil
+        return copy
+    }
+
+    private static func text(_ origin: Origin, _ path: String, _ query: String?) -> String {
+        let port = origin.port == usualPort(origin.scheme) ? "" : ":\(origin.port)"
+        return "\(origin.scheme)://\(origin.host)\(port)\(path)\(query.map { "?\($0)" } ?? "")"
     }
 
     /// The same place for another user; percent-encoded.

@@ -40,9 +40,9 @@ struct ObjectCopy: Sendable {
         case failure(key: String, HarvestError)
     }
 
-    /// - Parameter progress: Objects done, and their bytes.
+    /// - Parameter progress: Objects done, and their bytes; called by one after the other.
     /// - Throws: Only what stops everything: the disk refused.
-    func run(_ objects: [CopiedObject], progress: (Int, Int) -> Void) async throws -> Result {
+    func run(_ objects: [CopiedObject], progress: @escaping @Sendable (Int, Int) -> Void) async throws -> Result {
         // On threads that may block: a copy reads, hashes and writes without being handed from one to another.
         try await withTaskExecutorPreference(Workers.files) { try await copyAll(objects, progress) }
     }
@@ -50,36 +50,48 @@ struct ObjectCopy: Sendable {
     /// What a copy brought, and what it did not.
     typealias Result = (files: [FetchedFile], failed: [(path: String, url: String, error: HarvestError)])
 
-    private func copyAll(_ objects: [CopiedObject], _ progress: (Int, Int) -> Void) async throws -> Result {
+    private func copyAll(_ objects: [CopiedObject], _ progress: @escaping @Sendable (Int, Int) -> Void) async throws
+        -> Result
+    {
+        let next = Atomic(0), done = Mutex(Done())
+        let window = objects.contains { isLong($0) } ? Self.files : Self.window
+        // A task for every object, and one that waits for them all, would cost as much as a small object itself.
+        let goOn: @Sendable () async throws -> Void = {
+            while true {
+                let index = next.add(1, ordering: .relaxed).oldValue
+                guard index < objects.count else { return }
+                let copied = await copy(objects[index])
+                try done.withLock { try take(copied, &$0, progress) }
+            }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<min(window, objects.count) { group.addTask(operation: goOn) }
+            try await group.waitForAll()
+        }
+        return done.withLock { ($0.files.sorted { $0.path < $1.path }, $0.failed) }
+    }
+
+    /// What has come so far.
+    private struct Done {
         var files: [FetchedFile] = []
         var failed: [(path: String, url: String, error: HarvestError)] = []
         var bytes = 0
-        try await withThrowingTaskGroup(of: Copied.self) { group in
-            func take(_ copied: Copied?) throws {
-                switch copied {
-                case .file(let file):
-                    files.append(file)
-                    bytes += file.bytes
-                    events(.file(file))
-                case .failure(let key, let error):
-                    if error.kind == .storage || error.kind == .changed && !(error.underlying is OfferedDigest.Mismatch)
-                    {
-                        throw error
-                    }
-                    failed.append((key, "\(base)/\(key)", error))
-                    events(.failed(key, error))
-                case nil: return
-                }
-                progress(files.count + failed.count, bytes)
+    }
+
+    private func take(_ copied: Copied, _ done: inout Done, _ progress: (Int, Int) -> Void) throws {
+        switch copied {
+        case .file(let file):
+            done.files.append(file)
+            done.bytes += file.bytes
+            events(.file(file))
+        case .failure(let key, let error):
+            if error.kind == .storage || error.kind == .changed && !(error.underlying is OfferedDigest.Mismatch) {
+                throw error
             }
-            let window = objects.contains { isLong($0) } ? Self.files : Self.window
-            for (index, object) in objects.enumerated() {
-                if index >= window { try take(try await group.next()) }
-                group.addTask { await copy(object) }
-            }
-            while let copied = try await group.next() { try take(copied) }
+            done.failed.append((key, "\(base)/\(key)", error))
+            events(.failed(key, error))
         }
-        return (files.sorted { $0.path < $1.path }, failed)
+        progress(done.files.count + done.failed.count, done.bytes)
     }
 
     /// Whether an object is a file of its own, of any length, and no chunk.
