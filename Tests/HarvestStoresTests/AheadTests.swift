@@ -1,4 +1,5 @@
 import FaultServing
+import Glibc
 import HarvestCore
 @testable import HarvestStores
 import Synchronization
@@ -168,6 +169,99 @@ import Testing
             #expect(await lane.perform(request)?.body.array == Self.objects[key])
         }
         #expect(server.requests.count == 3)
+    }
+
+    // MARK: Ranges of one object
+
+    private struct Enough: Error {}
+
+    private static let long = sample(600_000, seed: 7)
+
+    /// Asks for two ranges of one line, the second one while the first is on its way; then for a third.
+    private func ranges(
+        _ server: FaultServer, stopsFirst: Bool = false
+    ) async throws -> (ends: [String], bytes: [[UInt8]], takesAhead: Bool) {
+        let store = try HTTPStore(server.url, client: calmClient()), line = RequestLine()
+        @Sendable func ask(_ index: Int, after wait: Double = 0) async throws -> (String, [UInt8]) {
+            try await Task.sleep(for: .seconds(wait))
+            let bytes = Mutex<[UInt8]>([])
+            let start = index * 200_000
+            let end = await store.stream("o", start..<start + 200_000, on: line, facts: { _ in }) { piece in
+                if stopsFirst, index == 0 { throw Enough() }
+                bytes.withLock { $0 += piece }
+            }
+            return (String("\(end)".prefix { $0 != "(" }), bytes.withLock { $0 })
+        }
+        async let first = ask(0), second = ask(1, after: 0.1)
+        let found = [try await first, try await second, try await ask(2)]
+        return (found.map(\.0), found.map(\.1), line.takesAhead)
+    }
+
+    private static let wanted = (0..<3).map { Array(long[$0 * 200_000..<($0 + 1) * 200_000]) }
+
+    @Test func `a range is asked for behind the one before, over its connection`() async throws {
+        let server = FaultServer { request, _ in
+            var answer = FaultServer.ranged(Self.long, request)
+            answer.fault = .late(300)  // the second request is sent before this one's answer
+            return answer
+        }
+        defer { server.stop() }
+        let found = try await ranges(server)
+        #expect(found.ends == ["complete", "complete", "complete"] && found.bytes == Self.wanted && found.takesAhead)
+        #expect(server.requests.count == 3 && server.connections == 1)
+    }
+
+    @Test func `a range that breaks off takes nothing from the one behind it`() async throws {
+        for isBetween in [false, true] {
+            let server = FaultServer { request, number in
+                var answer = FaultServer.ranged(Self.long, request)
+                if number == 0 {
+                    // In the middle, or the end of the connection between two answers.
+                    answer.fault = .cut(after: isBetween ? answer.body.count : 50_000)
+                    usleep(300_000)
+                }
+                return answer
+            }
+            defer { server.stop() }
+            let found = try await ranges(server)
+            #expect(found.ends == [isBetween ? "complete" : "broke", "complete", "complete"])
+            #expect(found.bytes[1...] == Self.wanted[1...] && Self.wanted[0].starts(with: found.bytes[0]))
+            // Such a server is not asked ahead again.
+            #expect(!found.takesAhead)
+        }
+    }
+
+    @Test func `a range that is not wanted any more does not hold up the one behind it`() async throws {
+        let server = FaultServer { request, number in
+            var answer = FaultServer.ranged(Self.long, request)
+            if number == 0 { answer.fault = .late(300) }
+            return answer
+        }
+        defer { server.stop() }
+        let found = try await ranges(server, stopsFirst: true)
+        #expect(found.ends == ["stopped", "complete", "complete"] && found.bytes[1...] == Self.wanted[1...])
+        #expect(found.takesAhead && server.connections == 2)
+    }
+
+    @Test func `a line takes one place of its host's, however many requests follow one another`() async throws {
+        let origin = WebAddress.Origin(scheme: "http", host: "h.org", port: 80)
+        var options = TransportOptions.Limits()
+        options.hosts["h.org"] = TransportOptions.HostLimits(connections: 1)
+        let limiter = Limiter(options), line = RequestLine(), running = Mutex((now: 0, most: 0))
+        let ask: @Sendable (Int) async throws -> Void = { number in
+            if number > 0 { try await Task.sleep(for: .milliseconds(20)) }
+            let isFollowing = number < 4
+            _ = try await limiter.run(at: origin, on: isFollowing ? line : nil) {
+                running.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
+                try await Task.sleep(for: .milliseconds(isFollowing ? 80 : 20))
+                let now = running.withLock { $0.now }
+                #expect(isFollowing || now == 1)
+                running.withLock { $0.now -= 1 }
+                return TransferOutcome()
+            }
+        }
+        _ = try await (0..<6).concurrently(atMost: 6, ask)
+        #expect(running.withLock { $0.most } == 4 && limiter.isIdle(origin))
     }
 
     @Test func `a mapped host is found where it is`() async throws {
