@@ -224,7 +224,9 @@ import Testing
             }
             defer { server.stop() }
             let found = try await ranges(server)
-            #expect(found.ends == [isBetween ? "complete" : "broke", "complete", "complete"])
+            // An end with a request unread may take back what was sent before it (RFC 9112 §9.6).
+            #expect(found.ends[0] == "broke" || isBetween && found.ends[0] == "complete")
+            #expect(found.ends[1...] == ["complete", "complete"])
             #expect(found.bytes[1...] == Self.wanted[1...] && Self.wanted[0].starts(with: found.bytes[0]))
             // Such a server is not asked ahead again.
             #expect(!found.takesAhead)

@@ -174,6 +174,11 @@ private struct AheadLines {
         var depth = 1
         /// Answers since the depth was set.
         var answered = 0
+        /// All answers, and their bytes.
+        var total = (answers: 0, bytes: 0)
+
+        /// What stands behind long answers waits long, while other connections are done.
+        var deepest: Int { total.bytes > total.answers * (256 << 10) ? 6 : 12 }
         /// Not to be asked in this way.
         var isOff = false
 
@@ -196,7 +201,7 @@ private struct AheadLines {
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 64)
     private var sweptAt = 0.0
 
-    private static let connections = 16, deepest = 12
+    private static let connections = 16
 
     init(epoll: Int32, options: TransportOptions) { (self.epoll, self.options) = (epoll, options) }
 
@@ -418,10 +423,12 @@ private struct AheadLines {
         if line.endsHere { return drop(line, isFault: false) }
         guard line.owner == nil else { return }
         hosts[line.origin]?.answered += 1
+        hosts[line.origin]?.total.answers += 1
+        hosts[line.origin]?.total.bytes += ahead.transfer.received
         // Twice as many ahead once so many answers came in order.
-        if let host = hosts[line.origin], host.depth < Self.deepest, host.answered >= 2 * host.lines.count * host.depth
+        if let host = hosts[line.origin], host.depth < host.deepest, host.answered >= 2 * host.lines.count * host.depth
         {
-            hosts[line.origin]?.depth = min(Self.deepest, host.depth * 2)
+            hosts[line.origin]?.depth = min(host.deepest, host.depth * 2)
             hosts[line.origin]?.answered = 0
         }
     }
