@@ -96,7 +96,7 @@ public final class MirrorStore: RangeStreamingStore {
     ) async -> StreamEnd {
         while true {
             switch choose() {
-            case .use(let index):
+            case .use(let index):  // a line has one connection, and the next range may come from elsewhere
                 if let end = await stream(key, range, of: index, facts: facts, to: sink) { return end }
             case .wait(let seconds):
                 return .refused(

@@ -94,17 +94,22 @@ import Testing
 
     private let size = 150_000_000
 
+    /// Of 64 connections, in bytes a second.
+    private func speeds(_ seed: UInt64) -> [Double] {
+        var dice = seed
+        return (0..<64).map { _ -> Double in
+            dice = dice &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return 0.3e6 + Double(dice >> 40) / Double(1 << 24) * 4e6
+        }
+    }
+
     @Test func `equal connections end together`() {
         let found = simulate(size) { _, _ in 2e6 }
         #expect(found.isComplete && found.seconds < 1.12 * 150 / 32)
     }
 
     @Test(arguments: 1...6) func `connections of very different speeds end together`(seed: UInt64) {
-        var dice = seed
-        let speeds = (0..<64).map { _ -> Double in
-            dice = dice &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return 0.3e6 + Double(dice >> 40) / Double(1 << 24) * 4e6
-        }
+        let speeds = speeds(seed)
         let ideal = Double(size) / speeds.prefix(16).reduce(0, +)
         let found = simulate(size) { connection, _ in speeds[connection % 64] }
         #expect(found.isComplete && found.seconds < 1.2 * ideal, "\(found.seconds / ideal)")
@@ -131,11 +136,7 @@ import Testing
     }
 
     @Test(arguments: 1...6) func `ranges asked for ahead end together too`(seed: UInt64) {
-        var dice = seed
-        let speeds = (0..<64).map { _ -> Double in
-            dice = dice &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return 0.3e6 + Double(dice >> 40) / Double(1 << 24) * 4e6
-        }
+        let speeds = speeds(seed)
         let ideal = Double(size) / speeds.prefix(16).reduce(0, +)
         let found = simulate(size, ahead: true) { connection, _ in speeds[connection % 64] }
         #expect(found.isComplete && found.seconds < 1.12 * ideal, "\(found.seconds / ideal)")

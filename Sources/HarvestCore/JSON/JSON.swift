@@ -60,7 +60,6 @@ public enum JSON: Sendable, Hashable {
             places = Dictionary(uniqueKeysWithValues: members.enumerated().map { ($1.key, $0) })
         }
 
-        public var keys: [String] { members.map(\.key) }
         public var count: Int { members.count }
         public var isEmpty: Bool { members.isEmpty }
 

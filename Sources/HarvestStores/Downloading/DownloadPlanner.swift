@@ -240,7 +240,7 @@ struct DownloadPlanner: Sendable {
         guard var part = parts[id] else { return }
         if let next = part.next { release(next, from: id, isComplete: ending.isComplete, now) }
         part.asked = nil
-        if case .complete = ending, part.position < part.end {
+        if ending.isComplete, part.position < part.end {
             part.failures = 0
             parts[id] = part  // goes on with its next range
             return
@@ -349,51 +349,11 @@ struct DownloadPlanner: Sendable {
         return .open(part: id, part.position..<part.position + length, line: part.line)
     }
 
-    /// Asks for the next range of connections whose own is nearly here: they lose no round trip between the two.
-    private mutating func askAhead(_ lines: Set<Int>, _ now: Double, _ commands: inout [Command]) {
-        for (id, part) in parts where part.follows.map({ parts[$0] == nil }) ?? false {
-            release(id, from: part.follows ?? 0, isComplete: false, now)
-        }
-        guard !lines.isEmpty, let roundTrip, now >= notBefore else { return }
-        for id in parts.keys.sorted() {
-            guard let part = parts[id], lines.contains(part.line), part.next == nil, part.follows == nil,
-                part.received > 0, part.asked == part.end, part.doubledAt == nil, let rate = part.rate
-            else { continue }
-            let left = Double(part.end - part.position) / max(rate, 1)
-            guard left < 2 * roundTrip + Self.look else { continue }
-            let gap = takeGap(rate: rate, last: part.received, now)
-            guard let range = gap?.range ?? cutTail(by: rate, now, after: max(left, roundTrip)) else { continue }
-            let next = add(range, now)
-            parts[id]?.next = next
-            if var made = parts[next] {
-                (made.follows, made.line, made.asked, made.isEarly) = (id, part.line, range.upperBound, true)
-                made.failures = gap?.failures ?? 0
-                parts[next] = made
-            }
-            commands.append(.open(part: next, range, line: part.line))
-        }
-    }
-
-    /// Plans are made so often, in seconds.
-    private static let look = 0.02
-
-    /// A part's turn has come: the request before its own has ended.
-    private mutating func release(_ id: Int, from first: Int, isComplete: Bool, _ now: Double) {
-        guard var part = parts[id], part.follows == first else { return }
-        part.follows = nil
-        (part.openedAt, part.begunAt, part.lastByteAt, part.meter) = (now, now, now, (now, 0))
-        if isComplete, let before = parts[first] {  // the same connection, as fast as it was
-            (part.begunAt, part.rate, part.isNew) = (before.begunAt, before.rate, false)
-            (part.base, part.brought) = (before.base, before.brought)
-        }
-        parts[id] = part
-    }
-
     /// The first work that nobody has: some seconds of it, near the start of the object, so that what is whole from its
     /// first byte on grows steadily; towards the end no more than twice what each of all connections can have.
     ///
     /// - Parameter last: Bytes of the request before, for one that is too fast to be measured yet.
-    private mutating func takeGap(rate: Double?, last: Int, _ now: Double) -> Gap? {
+    mutating func takeGap(rate: Double?, last: Int, _ now: Double) -> Gap? {
         guard let index = gaps.firstIndex(where: { $0.notBefore <= now && $0.failures < options.attempts }) else {
             return nil
         }
@@ -471,7 +431,7 @@ struct DownloadPlanner: Sendable {
     ///   - own: What the one that takes it brings, in bytes a second.
     ///   - seconds: A part that ends sooner keeps it.
     ///   - wait: Seconds until its first byte; `nil` for a round trip.
-    private mutating func cutTail(
+    mutating func cutTail(
         by own: Double, _ now: Double, laterThan seconds: Double = 0, after wait: Double? = nil
     ) -> Range<Int>? {
         let usual = medianRate() ?? own

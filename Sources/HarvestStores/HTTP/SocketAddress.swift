@@ -1,0 +1,35 @@
+import CCurl
+import Glibc
+
+/// An address of a socket, and how people write it.
+struct SocketAddress: Sendable {
+    private let bytes: [UInt8]
+    let family: Int32
+    let text: String
+
+    /// The first that the system names; waits for it.
+    init?(host: String, port: Int) {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        let name = host.hasPrefix("[") ? String(host.dropFirst().prefix { $0 != "]" }) : host
+        var found: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(name, "\(port)", &hints, &found) == 0, let first = found else { return nil }
+        defer { freeaddrinfo(found) }
+        family = first.pointee.ai_family
+        bytes = Array(UnsafeRawBufferPointer(start: first.pointee.ai_addr, count: Int(first.pointee.ai_addrlen)))
+        var numeric = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        guard
+            getnameinfo(
+                first.pointee.ai_addr, first.pointee.ai_addrlen, &numeric, socklen_t(numeric.count), nil, 0,
+                NI_NUMERICHOST)
+                == 0
+        else { return nil }
+        text = String(decoding: numeric.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    func connect(_ socket: Int32) -> Int32 {
+        bytes.withUnsafeBytes { memory in
+            Glibc.connect(socket, memory.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(memory.count))
+        }
+    }
+}
