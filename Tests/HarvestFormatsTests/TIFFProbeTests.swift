@@ -102,14 +102,69 @@ struct TIFFProbeTests {
     }
 
     @Test(arguments: [DirectoryLayout.front, .end])
-    func `directories that are longer than that are one more request`(layout: DirectoryLayout) async throws {
+    func `directories that take several round trips are predicted`(layout: DirectoryLayout) async throws {
         // 700 directories of 118 bytes are 82,600 bytes: longer than head or tail, and cut off before the pixels.
         let (metadata, store) = try await open(Pages.make(layout, pages: 700, height: 16))
         #expect(metadata.shape == [700, 16, 512])
+        #expect(metadata.known["shape"] == "stride")
+        // At the front the last one is asked for, at the end the first two.
+        #expect(store.count == 3)
+        #expect(store.bytes <= head + tail + (4 << 10))
+    }
+
+    @Test(arguments: [DirectoryLayout.front, .end])
+    func `exact reads directories that lie together in one round trip more, in two halves`(layout: DirectoryLayout) async throws {
+        let (metadata, store) = try await open(Pages.make(layout, pages: 700, height: 16), isExact: true)
+        #expect(metadata.shape == [700, 16, 512])
         #expect(metadata.known["shape"] == "header")
-        // At the end they are asked for before the first is read, in two halves.
-        #expect(store.count == (layout == .front ? 3 : 4))
+        #expect(store.count == (layout == .front ? 4 : 5))
         #expect(store.bytes <= head + tail + 700 * Pages.directory)
+    }
+
+    @Test(arguments: [DirectoryLayout.front, .end])
+    func `compressed pages are not predicted from directories that lie together`(layout: DirectoryLayout) async throws {
+        var bytes = Pages.make(layout, pages: 700, height: 16)
+        // TIFF 6.0 §3: PhotometricInterpretation (262) gives way to Compression (259), PackBits.
+        let first = layout == .front ? 10 : bytes.count - 700 * Pages.directory
+        for page in 0..<700 {
+            let entry = first + page * Pages.directory + 2 + 3 * 12
+            (bytes[entry], bytes[entry + 8], bytes[entry + 9]) = (0x03, 0x05, 0x80)
+        }
+        let (metadata, store) = try await open(bytes)
+        #expect(metadata.shape == [700, 16, 512])
+        #expect(metadata.known["shape"] == "header")
+        #expect(store.count == (layout == .front ? 4 : 5))
+    }
+
+    @Test(arguments: [DirectoryLayout.front, .end], [1, 350, 699])
+    func `voxels are never taken from where a prediction alone says`(layout: DirectoryLayout, page: Int) async throws {
+        var bytes = Pages.make(layout, pages: 700, height: 16)
+        let first = layout == .front ? 10 : bytes.count - 700 * Pages.directory
+        bytes[first + page * Pages.directory + 2 + 5 * 12 + 8] ^= 4  // StripOffsets
+        let store = CountingStore(MemoryStore(["": bytes]), isRemote: true, knowsTails: true)
+        let volume = try #require(await TIFF().open(store, options: OpenOptions())?.images.first)
+        #expect(volume.metadata.pages == 700)
+        // Where the second or the last is other, all are walked and the page is read as it says.
+        guard page == 350 else {
+            #expect(volume.metadata.known["shape"] == "header")
+            return
+        }
+        #expect(volume.metadata.known["shape"] == "stride")
+        let error = await #expect(throws: HarvestError.self) { try await volume.read([page..<page + 1, 0..<4, 0..<4]) }
+        #expect(error?.kind == .malformed)
+    }
+
+    @Test(arguments: [DirectoryLayout.front, .end])
+    func `voxels of predicted pages cost their directories once, all together`(layout: DirectoryLayout) async throws {
+        var bytes = Pages.make(layout, pages: 700, height: 16)
+        let pixels = layout == .end ? 10 : bytes.count - 700 * 16 * 512
+        for page in 0..<700 { bytes[pixels + page * 16 * 512] = UInt8(truncatingIfNeeded: page) }
+        let store = CountingStore(MemoryStore(["": bytes]), isRemote: true, knowsTails: true)
+        let volume = try #require(await TIFF().open(store, options: OpenOptions())?.images.first)
+        let before = store.count
+        let read = try await volume.read([0..<700, 0..<1, 0..<1]).bytes.array
+        #expect(read == (0..<700).map { UInt8(truncatingIfNeeded: $0) })
+        #expect(store.count - before == 2)
     }
 
     @Test(arguments: [DirectoryLayout.interleaved, .after])

@@ -23,7 +23,7 @@ public struct TIFF: Format {
         var contents = Contents(format: name)
         if store.isRemote, store.knowsTails { try await window.need(reader.wantsFirst, divides: true) }
         let directory = try await reader.directory(at: reader.firstDirectory)
-        if store.isRemote { try await window.need(reader.wants(after: directory)) }
+        if store.isRemote { try await window.need(reader.wants(after: directory, isExact: options.isExact), divides: true) }
         let first = try await page(reader, directory)
         let description = try await text(TIFFTag.description, first, reader)
         var (pages, known) = try await self.pages(reader, first, options, &contents.findings)
@@ -87,9 +87,13 @@ extension TIFF {
             do {
                 let directory = try await reader.directory(at: next)
                 if pages.count == 1, reader.window.store.isRemote,
-                    let predicted = try await reader.predictedPages(first: first, second: directory)
+                    let predicted = try await reader.predictedPages(
+                        first: first, second: directory, isExact: options.isExact)
                 {
                     return (predicted, try await Self.prove(predicted, options, &findings))
+                }
+                if pages.count == 1, reader.window.store.isRemote, let block = reader.block(after: first.directory) {
+                    try await reader.window.need([block])
                 }
                 pages.append(try await page(reader, directory))
                 next = directory.next
@@ -120,7 +124,7 @@ extension TIFF {
         findings.append(
             Finding(
                 .note, rule: "pages-by-stride", field: "pages",
-                "\(pages.count) pages predicted by a stride of \(pages.stride ?? 0) bytes; the first, second and last "
+                "\(pages.count) pages predicted by a stride of \(pages.stride?.directories ?? 0) bytes; the first, second and last "
                     + "directory were compared; \(why)"))
         return "stride"
     }

@@ -5,15 +5,15 @@ import Synchronization
 struct TIFFPage: Sendable {
     var geometry: TIFFGeometry
     var directory: TIFFDirectory
-    /// Bytes by which every pointer of ``directory`` is off: 0, but for pages predicted from the first one.
-    var shift = 0
+    /// How far on this page is from where ``directory`` says: nothing, but for predicted pages.
+    var shift = TIFFStride(directories: 0, pixels: 0)
     /// Where the segments stand, if no tag says it: slices after the first of an ImageJ stack with one directory.
     var fixed: [Range<Int>]?
 
     /// Offsets and lengths of the segments; `nil` for one that is not stored (a sparse tile).
     func segments(_ reader: TIFFReader) async throws -> [Range<Int>?] {
         if let fixed { return fixed }
-        let place = "\(reader.place) IFD at byte \(directory.offset + shift)"
+        let place = "\(reader.place) IFD at byte \(directory.offset + shift.directories)"
         guard let offsetEntry = directory.entries[TIFFTag.tileOffsets] ?? directory.entries[TIFFTag.stripOffsets] else {
             throw HarvestError.malformed("a page without StripOffsets or TileOffsets", at: place)
         }
@@ -40,11 +40,12 @@ struct TIFFPage: Sendable {
                 if counts.indices.contains(index), geometry.segmentCount > 1 { return nil }
                 count = max(0, total - offset)
             }
-            let (end, overflow) = (offset + shift).addingReportingOverflow(count)
-            guard !overflow, offset + shift <= total else {
+            let (start, isFar) = offset.addingReportingOverflow(shift.pixels)
+            let (end, isLong) = start.addingReportingOverflow(count)
+            guard !isFar, !isLong, start >= 0, start <= total else {
                 throw HarvestError.malformed("strip \(index) stands past the end of the file", at: place)
             }
-            return offset + shift..<min(end, total)
+            return start..<min(end, total)
         }
     }
 
@@ -57,18 +58,32 @@ struct TIFFPage: Sendable {
     }
 }
 
+/// Bytes from one page to the next.
+struct TIFFStride: Hashable, Sendable {
+    /// From directory to directory.
+    var directories: Int
+    /// From pixels to pixels: the same where each directory stands beside its page's.
+    var pixels: Int
+
+    static func * (stride: Self, pages: Int) -> Self {
+        Self(directories: stride.directories * pages, pixels: stride.pixels * pages)
+    }
+}
+
 /// The pages of a file: each read, or predicted from the first by a constant stride.
 struct TIFFPages: Sendable {
     let reader: TIFFReader
     private let pages: [TIFFPage]
-    /// Bytes from one page to the next where the pages after the first are predicted.
-    let stride: Int?
+    /// Where the pages after the first are predicted. What it comes to at the last page was checked for overflow.
+    let stride: TIFFStride?
     let count: Int
     private let proofs: Proofs
 
     /// Which predicted pages were compared with the file.
     private final class Proofs: Sendable {
         let proven = Mutex(Set<Int>())
+        /// Fetches directories that lie together, once for all pages.
+        let directories = Mutex<Task<Void, any Error>?>(nil)
     }
 
     init(_ reader: TIFFReader, _ pages: [TIFFPage]) {
@@ -76,11 +91,11 @@ struct TIFFPages: Sendable {
     }
 
     /// The pages that were read, then `count` like `pattern`, itself the first of them, `stride` bytes apart.
-    init(_ reader: TIFFReader, before: [TIFFPage] = [], predicting pattern: TIFFPage, stride: Int, count: Int) {
+    init(_ reader: TIFFReader, before: [TIFFPage] = [], predicting pattern: TIFFPage, stride: TIFFStride, count: Int) {
         self.init(reader, before + [pattern], stride: stride, count: before.count + count)
     }
 
-    private init(_ reader: TIFFReader, _ pages: [TIFFPage], stride: Int?, count: Int) {
+    private init(_ reader: TIFFReader, _ pages: [TIFFPage], stride: TIFFStride?, count: Int) {
         self.reader = reader
         self.pages = pages
         self.stride = stride
@@ -91,7 +106,7 @@ struct TIFFPages: Sendable {
     subscript(index: Int) -> TIFFPage {
         guard let stride, index >= pages.count else { return pages[index] }
         var page = pages[pages.count - 1]
-        page.shift = (index - pages.count + 1) * stride
+        page.shift = stride * (index - pages.count + 1)
         return page
     }
 
@@ -102,24 +117,41 @@ struct TIFFPages: Sendable {
         guard let stride, index >= pages.count, !proofs.proven.withLock({ $0.contains(index) }) else { return }
         let pattern = pages[pages.count - 1]
         let further = index - pages.count + 1
-        let span = pattern.directorySpan, shift = further * stride
-        let reply = try await reader.window.store.read(
-            reader.window.key, .bytes(span.lowerBound + shift..<span.upperBound + shift))
+        let span = pattern.directorySpan, shift = stride * further
+        let bytes = try await directoryBytes(span.lowerBound + shift.directories..<span.upperBound + shift.directories)
         let head = try await reader.window.bytes(at: span.lowerBound, count: span.count)
         // The last directory ends the chain, any other leads to the next page and nowhere else.
-        let next = index == count - 1 ? 0 : pattern.directory.offset + shift + stride
+        let next = index == count - 1 ? 0 : pattern.directory.offset + shift.directories + stride.directories
         let pointer = pattern.directory.offset - span.lowerBound + pattern.directory.length - reader.dialect.offsetSize
-        let found = reply.bytes.withUnsafeBytes {
+        let found = bytes.withUnsafeBytes {
             reader.dialect.number($0, at: pointer, size: reader.dialect.offsetSize)
         }
         guard found == next,
-            pattern.isRepeated(head, in: reply.bytes, shift: shift, page: further, reader.dialect)
+            pattern.isRepeated(head, in: bytes, shift: shift, page: further, reader.dialect)
         else {
             throw HarvestError(
                 .malformed, "page \(index) is not where the first pages predict it",
-                at: "\(reader.place) byte \(span.lowerBound + shift)",
+                at: "\(reader.place) byte \(span.lowerBound + shift.directories)",
                 next: "probe with --exact, or fetch the file whole first")
         }
         proofs.proven.withLock { _ = $0.insert(index) }
+    }
+    /// The bytes of one directory and its values; where directories lie together, all are fetched with the first.
+    private func directoryBytes(_ range: Range<Int>) async throws -> Bytes {
+        let span = pages[pages.count - 1].directorySpan
+        let further = count - pages.count
+        guard let stride, stride.directories < span.count + TIFFReader.nearby,
+            further * stride.directories <= TIFFReader.longestBlock
+        else { return try await reader.window.store.read(reader.window.key, .bytes(range)).bytes }
+        let window = reader.window
+        let task = proofs.directories.withLock { task in
+            if let task { return task }
+            let all = span.lowerBound..<span.upperBound + further * stride.directories
+            let new = Task { try await window.need([all]) }
+            task = new
+            return new
+        }
+        try await task.value
+        return try await window.bytes(at: range.lowerBound, count: range.count)
     }
 }

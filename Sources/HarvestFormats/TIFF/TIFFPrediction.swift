@@ -1,9 +1,10 @@
 import HarvestCore
 
-// A writer that appends page after page of one size puts every directory the same number of bytes after the last.
-// Such a file of a thousand pages would cost a thousand requests to walk; here the second and the last directory are
-// compared with the first, and the pages between are *predicted*: labelled `stride`, proven one by one before a voxel
-// is read, or all at once on demand.
+// A writer that appends page after page of one size puts every directory the same number of bytes after the last:
+// beside its pixels, or all directories together before or after them. Such a file of a thousand pages would cost a
+// thousand requests to walk, or a block of directories that takes several round trips; here the second and the last
+// directory are compared with the first, and the pages between are *predicted*: labelled `stride`, proven before a
+// voxel is read, or all at once on demand.
 
 extension TIFFPage {
     /// The bytes that hold the directory and all its values; pixels excluded.
@@ -17,9 +18,9 @@ extension TIFFPage {
         return lower..<upper
     }
 
-    /// Whether `other`, `shift` bytes further on, repeats this page: same tags and values, each offset moved by
-    /// `shift`, the page number counted on. `head` are this page's own bytes over ``directorySpan``.
-    func isRepeated(_ head: Bytes, in other: Bytes, shift: Int, page: Int, _ dialect: TIFFDialect) -> Bool {
+    /// Whether `other`, `shift` further on, repeats this page: same tags and values, each offset moved by `shift`, the
+    /// page number counted on. `head` are this page's own bytes over ``directorySpan``.
+    func isRepeated(_ head: Bytes, in other: Bytes, shift: TIFFStride, page: Int, _ dialect: TIFFDialect) -> Bool {
         let span = directorySpan
         guard head.count == span.count, other.count >= span.count else { return false }
         return head.withUnsafeBytes { a in
@@ -39,7 +40,8 @@ extension TIFFPage {
     }
 
     private func isEntryRepeated(
-        _ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer, at: Int, span: Range<Int>, shift: Int, page: Int,
+        _ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer, at: Int, span: Range<Int>, shift: TIFFStride,
+        page: Int,
         _ dialect: TIFFDialect
     ) -> Bool {
         let fixed = 4 + dialect.offsetSize
@@ -63,15 +65,15 @@ extension TIFFPage {
                 return dialect.number(b, at: valueAt, size: 2) == (first + page) & 0xFFFF
                     && areRepeated(from: valueAt + 2, size: 2, count: 1, by: 0)
             }
-            return areRepeated(from: valueAt, size: entry.valueSize, count: entry.count, by: isOffsets ? shift : 0)
+            return areRepeated(from: valueAt, size: entry.valueSize, count: entry.count, by: isOffsets ? shift.pixels : 0)
         }
         let start = entry.offset - span.lowerBound
-        guard areRepeated(from: valueAt, size: dialect.offsetSize, count: 1, by: shift),
+        guard areRepeated(from: valueAt, size: dialect.offsetSize, count: 1, by: shift.directories),
             start + entry.count * entry.valueSize <= b.count
         else { return false }
         let width = isOffsets ? entry.valueSize : 1
         return areRepeated(
-            from: start, size: width, count: entry.count * entry.valueSize / width, by: isOffsets ? shift : 0)
+            from: start, size: width, count: entry.count * entry.valueSize / width, by: isOffsets ? shift.pixels : 0)
     }
 }
 
@@ -87,39 +89,38 @@ extension TIFFDirectory {
 
 extension TIFFReader {
     /// Directories nearer to each other than this lie together, not between pixels.
-    private static let nearby = 1 << 10
+    static let nearby = 1 << 10
+    /// More directories than this in one piece are not read at once.
+    static let longestBlock = 8 << 20
     /// Long values, as OME-XML, stand in the first directory only.
     private static let longText = 1 << 10
 
-    /// Directories of usual length that are asked for unseen where one stands so near to the end.
-    private static let mostAtEnd = 1024
     /// Longer than any first directory as a rule; its values follow in the next round.
     private static let firstLength = 4 << 10
-
-    /// What follows `offset` where it can be all directories: writers put those of a stack at the end.
-    private func directoriesAtEnd(from offset: Int) -> Range<Int>? {
-        let most = Self.mostAtEnd * (dialect.countSize + 16 * dialect.entrySize + dialect.offsetSize)
-        guard let total = window.total, offset < total, total - offset <= most,
-            !window.holds(offset, count: dialect.countSize)
-        else { return nil }
-        return offset..<total
-    }
-
     /// What stands before the first directory and is so short is its values as a rule: OME-XML, strip offsets.
     private static let longestGap = 64 << 10
+    /// What comes in one round trip on a connection that has answered once (RFC 5681 §3.1: twice the first flight):
+    /// predicting more exactly what it holds saves nothing.
+    private static let secondFlight = 2 * Window.firstFlight
+
+    /// What follows `offset` where all of it comes in one round trip: writers put the directories of a stack at the end.
+    private func rest(from offset: Int) -> Range<Int>? {
+        guard let total = window.total, offset < total, total - offset <= Self.secondFlight else { return nil }
+        return offset..<total
+    }
 
     /// The first directory of a remote file, and with it what can be its values or all other directories.
     var wantsFirst: [Range<Int>] {
         guard firstDirectory < Int.max - Self.firstLength else { return [] }
-        if let rest = directoriesAtEnd(from: firstDirectory) { return [rest] }
+        if let rest = rest(from: firstDirectory) { return [rest] }
         let end = firstDirectory + Self.firstLength
         return [firstDirectory <= Self.longestGap ? 0..<end : firstDirectory..<end]
     }
 
     /// All that a remote file can be asked for once its first directory is known, in one round: values that stand
-    /// elsewhere; the block of directories where they lie together; else the second, and the last where a constant
-    /// stride would put it.
-    func wants(after first: TIFFDirectory) -> [Range<Int>] {
+    /// elsewhere; all directories where they lie together and come in one round trip; else the second, and the last
+    /// where a constant stride would put it.
+    func wants(after first: TIFFDirectory, isExact: Bool) -> [Range<Int>] {
         var spans: [Range<Int>] = []
         var (lower, upper) = (first.offset, first.offset + first.length)
         for (tag, entry) in first.entries where !entry.isInline {
@@ -134,29 +135,14 @@ extension TIFFReader {
             }
         }
         guard let total = window.total, first.next > first.offset, first.next < total else { return spans }
-        let step = first.next - first.offset
-        if first.next - (first.offset + first.length) < Self.nearby {
-            let pixels = first.entries[TIFFTag.stripOffsets] ?? first.entries[TIFFTag.tileOffsets]
-            var end = total
-            if let pixels, pixels.count == 1, let bytes = window.held(at: pixels.offset, count: pixels.valueSize),
-                let start = bytes.withUnsafeBytes({ dialect.number($0, at: 0, size: pixels.valueSize) }),
-                start > first.offset
-            {
-                end = min(end, start)
-            } else if let pixels, !pixels.isInline, pixels.offset > first.offset {
-                end = min(end, pixels.offset)
-            }
-            guard end > first.offset else { return spans }
-            spans.append(first.offset..<(end - first.offset <= 8 << 20 ? end : first.offset + 1 << 20))
-            return spans
-        }
-        if let rest = directoriesAtEnd(from: first.next) { return spans + [rest] }
-        guard !window.holds(first.next, count: dialect.countSize) else { return spans }
+        let block = block(after: first)
+        if let block, isExact || !canBePredicted(first) || block.count <= Self.secondFlight { return spans + [block] }
+        if block == nil, let rest = rest(from: first.next) { return spans + [rest] }
         // One directory may be a little longer than the first one and its values.
         if upper - lower > 4 << 10 { (lower, upper) = (first.offset, first.offset + first.length) }
-        let length = max(512, upper - lower)
-        let last = (total - (first.offset + first.length)) / step
-        for page in Set([1, last]) where page >= 1 {
+        let length = max(512, upper - lower), step = first.next - first.offset
+        if window.holds(first.next, count: dialect.countSize), block == nil { return spans }
+        for page in Set([1, lastPage(from: first, stride: step)]) where page >= 1 {
             let (start, overflow) = lower.addingReportingOverflow(
                 page.multipliedReportingOverflow(by: step).partialValue)
             if !overflow, start >= 0, start < total { spans.append(start..<min(total, start + length)) }
@@ -164,35 +150,108 @@ extension TIFFReader {
         return spans
     }
 
+    /// What holds all directories where the second follows the first at once: up to the first pixel behind them, or to
+    /// the end of the file, and not more than ``longestBlock``.
+    func block(after first: TIFFDirectory) -> Range<Int>? {
+        guard let total = window.total, first.next > first.offset, first.next < total,
+            first.next - (first.offset + first.length) < Self.nearby
+        else { return nil }
+        let end = endOfDirectories(after: first)
+        guard end > first.offset else { return nil }
+        return first.offset..<(end - first.offset <= Self.longestBlock ? end : first.offset + 1 << 20)
+    }
+
+    /// Where directories that lie together end, as far as it costs no request: at the first page's pixels, or with the
+    /// file.
+    private func endOfDirectories(after first: TIFFDirectory) -> Int {
+        var end = window.total ?? 0
+        let pixels = first.entries[TIFFTag.stripOffsets] ?? first.entries[TIFFTag.tileOffsets]
+        if let pixels, pixels.count == 1, let bytes = window.held(at: pixels.offset, count: pixels.valueSize),
+            let start = bytes.withUnsafeBytes({ dialect.number($0, at: 0, size: pixels.valueSize) }),
+            start > first.offset
+        {
+            end = min(end, start)
+        } else if let pixels, !pixels.isInline, pixels.offset > first.offset {
+            end = min(end, pixels.offset)
+        }
+        return end
+    }
+
+    /// Which page would be the last at this stride, `from` being page 0.
+    private func lastPage(from: TIFFDirectory, stride: Int) -> Int {
+        let end = block(after: from) == nil ? window.total ?? 0 : endOfDirectories(after: from)
+        return max(0, end - (from.offset + from.length)) / stride
+    }
+
+    /// Whether pages like this one can repeat each other: compressed ones differ in length.
+    private func canBePredicted(_ first: TIFFDirectory) -> Bool {
+        guard let entry = first.entries[TIFFTag.compression], entry.type == 3, entry.count == 1 else {
+            return first.entries[TIFFTag.compression] == nil
+        }
+        return window.held(at: entry.offset, count: 2)?.withUnsafeBytes { dialect.number($0, at: 0, size: 2) } == 1
+    }
+
     /// The pages of a remote file by prediction: first, second and last directory read; `nil` where they do not
     /// repeat each other.
     ///
     /// A first page that says more than the others (ImageJ's description, OME-XML) stands for itself; then the second
     /// and the last repeat each other.
-    func predictedPages(first: TIFFPage, second: TIFFDirectory) async throws -> TIFFPages? {
-        guard let total = window.total, first.directory.next == second.offset else { return nil }
-        let isLike = first.directory.isLike(second)
-        var pattern = first
-        if !isLike {
-            pattern = TIFFPage(geometry: try await TIFFGeometry(second, self), directory: second)
-            guard pattern.geometry == first.geometry else { return nil }
+    func predictedPages(first: TIFFPage, second: TIFFDirectory, isExact: Bool) async throws -> TIFFPages? {
+        guard first.directory.next == second.offset else { return nil }
+        let block = block(after: first.directory)
+        if let block {
+            // What is there, or read whole anyway, is walked: that is proof.
+            guard !isExact, canBePredicted(first.directory), block.count > Self.secondFlight,
+                !window.holds(block.lowerBound, count: block.count)
+            else { return nil }
         }
+        let isLike = first.directory.isLike(second)
+        let other = TIFFPage(geometry: try await TIFFGeometry(second, self), directory: second)
+        let pattern = isLike ? first : other
+        guard isLike || pattern.geometry == first.geometry else { return nil }
         let from = pattern.directory
-        let stride = isLike ? second.offset - first.directory.offset : second.next - second.offset
+        let step = isLike ? second.offset - first.directory.offset : second.next - second.offset
         let span = pattern.directorySpan
-        guard stride > 0, span.count <= 64 << 10, span.lowerBound >= 0 else { return nil }
-        let last = (total - (from.offset + from.length)) / stride
-        guard last >= 2, last < TIFF.mostPages, second.next == second.offset + stride else { return nil }
+        guard step > 0, span.count <= 64 << 10, span.lowerBound >= 0, second.next == second.offset + step else {
+            return nil
+        }
+        let last = lastPage(from: from, stride: step)
+        guard last >= 2, last < TIFF.mostPages else { return nil }
         let others = isLike ? [1, last] : [last]
-        try await window.need(([0] + others).map { span.lowerBound + $0 * stride..<span.upperBound + $0 * stride })
+        try await window.need(([0] + others).map { span.lowerBound + $0 * step..<span.upperBound + $0 * step })
+        guard let pixels = block == nil ? step : try await pixelStep(first.directory, second),
+            let stride = TIFFStride(directories: step, pixels: pixels, pages: last)
+        else { return nil }
         let head = try await window.bytes(at: span.lowerBound, count: span.count)
         for page in others {
-            guard let bytes = try await window.bytesIfPresent(at: span.lowerBound + page * stride, count: span.count)
+            guard let bytes = try await window.bytesIfPresent(at: span.lowerBound + page * step, count: span.count)
             else { return nil }
             // Words after the last directory may be cut short; its values may not.
-            guard pattern.isRepeated(head, in: bytes, shift: page * stride, page: page, dialect) else { return nil }
+            guard pattern.isRepeated(head, in: bytes, shift: stride * page, page: page, dialect) else { return nil }
         }
-        guard try await directory(at: from.offset + last * stride).next == 0 else { return nil }
+        guard try await directory(at: from.offset + last * step).next == 0 else { return nil }
         return TIFFPages(self, before: isLike ? [] : [first], predicting: pattern, stride: stride, count: last + 1)
+    }
+
+    /// From the pixels of one page to the next one's.
+    private func pixelStep(_ first: TIFFDirectory, _ second: TIFFDirectory) async throws -> Int? {
+        func start(_ directory: TIFFDirectory) async throws -> Int? {
+            guard let entry = directory.entries[TIFFTag.tileOffsets] ?? directory.entries[TIFFTag.stripOffsets] else {
+                return nil
+            }
+            return try await integers(entry, limit: 1).first
+        }
+        guard let a = try await start(first), let b = try await start(second) else { return nil }
+        return b - a  // both are positive
+    }
+}
+
+extension TIFFStride {
+    /// - Returns: `nil` where `pages` of these strides leave what a number can say.
+    init?(directories: Int, pixels: Int, pages: Int) {
+        guard !directories.multipliedReportingOverflow(by: pages).overflow,
+            !pixels.multipliedReportingOverflow(by: pages).overflow
+        else { return nil }
+        self.init(directories: directories, pixels: pixels)
     }
 }
