@@ -117,6 +117,9 @@ public final class Window: Sendable {
         offset >= 0 && !offset.addingReportingOverflow(count).overflow && cached(offset, count) != nil
     }
 
+    /// How many bytes of `span` would have to be fetched, in one piece.
+    public func missing(_ span: Range<Int>) -> Int { uncached(span)?.count ?? 0 }
+
     /// What of `span` no part holds, cut at both ends; `nil` where all of it is there.
     private func uncached(_ span: Range<Int>) -> Range<Int>? {
         state.withLock { state in

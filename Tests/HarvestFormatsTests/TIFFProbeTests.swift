@@ -5,7 +5,7 @@ import HarvestTesting
 import Testing
 
 /// Forty pages of 256 × 512 zeros, laid out as writers lay them out; see ``make(_:description:)``.
-enum DirectoryLayout: String, CaseIterable { case front, end, interleaved, after }
+enum DirectoryLayout: String, CaseIterable { case front, end, interleaved, after, imageJ }
 
 private enum Pages {
     static let count = 40, width = 512
@@ -41,6 +41,11 @@ private enum Pages {
                 place(&pixels, page)
                 place(&directories, directory)
             }
+        case .imageJ:
+            // The first directory before all pixels, the others behind them, their values with the first one.
+            place(&directories, directory)
+            for _ in 0..<pages { place(&pixels, page) }
+            for _ in 1..<pages { place(&directories, directory) }
         }
         var bytes = [UInt8](repeating: 0, count: at)
         func put(_ value: Int, _ size: Int, at offset: Int) {
@@ -55,7 +60,7 @@ private enum Pages {
             let entries = [
                 (256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (262, 3, 1, 1),
                 (270, 2, isLong ? text.count : 1, isLong ? 8 : 0), (273, 4, 1, pixels[index]), (279, 4, 1, page),
-                (282, 5, 1, start + directory - 16),
+                (282, 5, 1, (layout == .imageJ ? directories[0] : start) + directory - 16),
             ]
             for (i, entry) in entries.enumerated() {
                 put(entry.0, 2, at: start + 2 + 12 * i)
@@ -101,19 +106,21 @@ struct TIFFProbeTests {
         #expect(store.count == 2)
     }
 
-    @Test(arguments: [DirectoryLayout.front, .end])
+    @Test(arguments: [DirectoryLayout.front, .end, .imageJ])
     func `directories that take several round trips are predicted`(layout: DirectoryLayout) async throws {
         // 700 directories of 118 bytes are 82,600 bytes: longer than head or tail, and cut off before the pixels.
         let (metadata, store) = try await open(Pages.make(layout, pages: 700, height: 16))
         #expect(metadata.shape == [700, 16, 512])
         #expect(metadata.known["shape"] == "stride")
-        // At the front the last one is asked for, at the end the first two.
+        // At the front the last one is asked for, at the end the first two, of ImageJ's the second.
         #expect(store.count == 3)
         #expect(store.bytes <= head + tail + (4 << 10))
     }
 
-    @Test(arguments: [DirectoryLayout.front, .end])
-    func `exact reads directories that lie together in one round trip more, in two halves`(layout: DirectoryLayout) async throws {
+    @Test(arguments: [DirectoryLayout.front, .end, .imageJ])
+    func `exact reads directories that lie together in one round trip more, in two halves`(layout: DirectoryLayout)
+        async throws
+    {
         let (metadata, store) = try await open(Pages.make(layout, pages: 700, height: 16), isExact: true)
         #expect(metadata.shape == [700, 16, 512])
         #expect(metadata.known["shape"] == "header")
@@ -121,13 +128,14 @@ struct TIFFProbeTests {
         #expect(store.bytes <= head + tail + 700 * Pages.directory)
     }
 
-    @Test(arguments: [DirectoryLayout.front, .end])
+    @Test(arguments: [DirectoryLayout.front, .end, .imageJ])
     func `compressed pages are not predicted from directories that lie together`(layout: DirectoryLayout) async throws {
         var bytes = Pages.make(layout, pages: 700, height: 16)
         // TIFF 6.0 §3: PhotometricInterpretation (262) gives way to Compression (259), PackBits.
-        let first = layout == .front ? 10 : bytes.count - 700 * Pages.directory
         for page in 0..<700 {
-            let entry = first + page * Pages.directory + 2 + 3 * 12
+            let isFirst = layout == .front || layout == .imageJ && page == 0
+            let start = isFirst ? 10 + page * Pages.directory : bytes.count - (700 - page) * Pages.directory
+            let entry = start + 2 + 3 * 12
             (bytes[entry], bytes[entry + 8], bytes[entry + 9]) = (0x03, 0x05, 0x80)
         }
         let (metadata, store) = try await open(bytes)
@@ -185,6 +193,19 @@ struct TIFFProbeTests {
         #expect(metadata.known["shape"] == "stride")
         #expect(store.count == 4)
         #expect(store.bytes == head + tail + 2 * 512)
+    }
+
+    @Test(arguments: [DirectoryLayout.front, .end, .interleaved])
+    func `a shape that tifffile wrote holds for predicted pages too, if it is that of all`(layout: DirectoryLayout)
+        async throws
+    {
+        func shape(_ text: String) async throws -> [Int]? {
+            let (metadata, _) = try await open(Pages.make(layout, description: text, pages: 700, height: 16))
+            #expect(metadata.known["shape"] == "stride")
+            return metadata.shape
+        }
+        #expect(try await shape("{\"shape\": [2, 350, 16, 512]}") == [2, 350, 16, 512])
+        #expect(try await shape("{\"shape\": [2, 340, 16, 512]}") == [700, 16, 512])
     }
 
     @Test func `OME-XML longer than the head is one more request in the same round`() async throws {

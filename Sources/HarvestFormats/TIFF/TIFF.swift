@@ -23,7 +23,9 @@ public struct TIFF: Format {
         var contents = Contents(format: name)
         if store.isRemote, store.knowsTails { try await window.need(reader.wantsFirst, divides: true) }
         let directory = try await reader.directory(at: reader.firstDirectory)
-        if store.isRemote { try await window.need(reader.wants(after: directory, isExact: options.isExact), divides: true) }
+        if store.isRemote {
+            try await window.need(reader.wants(after: directory, isExact: options.isExact), divides: true)
+        }
         let first = try await page(reader, directory)
         let description = try await text(TIFFTag.description, first, reader)
         var (pages, known) = try await self.pages(reader, first, options, &contents.findings)
@@ -92,8 +94,10 @@ extension TIFF {
                 {
                     return (predicted, try await Self.prove(predicted, options, &findings))
                 }
-                if pages.count == 1, reader.window.store.isRemote, let block = reader.block(after: first.directory) {
-                    try await reader.window.need([block])
+                if pages.count == 1, reader.window.store.isRemote,
+                    let block = reader.block(after: first.directory) ?? reader.block(after: directory)
+                {
+                    try await reader.window.need([block], divides: true)
                 }
                 pages.append(try await page(reader, directory))
                 next = directory.next
@@ -182,9 +186,10 @@ extension TIFF {
                         "\(error.message); pages are grouped by size instead, and no voxel size is taken from it"))
             }
         }
-        if description?.hasPrefix("{\"shape\"") == true, pages.stride == nil {
-            var descriptions: [Int: String] = [:]
-            for index in 0..<pages.count {
+        if let description, description.hasPrefix("{\"shape\"") {
+            // Of predicted pages only the first can begin a series: of all.
+            var descriptions = [0: description]
+            for index in 1..<max(1, pages.stride == nil ? pages.count : 1) {
                 descriptions[index] = try await text(TIFFTag.description, pages[index], reader)
             }
             if let found = TIFFSeries.shaped(pages, descriptions) { return found }

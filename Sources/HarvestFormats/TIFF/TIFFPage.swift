@@ -117,7 +117,7 @@ struct TIFFPages: Sendable {
         guard let stride, index >= pages.count, !proofs.proven.withLock({ $0.contains(index) }) else { return }
         let pattern = pages[pages.count - 1]
         let further = index - pages.count + 1
-        let span = pattern.directorySpan, shift = stride * further
+        let span = pattern.directorySpan(stride.directories), shift = stride * further
         let bytes = try await directoryBytes(span.lowerBound + shift.directories..<span.upperBound + shift.directories)
         let head = try await reader.window.bytes(at: span.lowerBound, count: span.count)
         // The last directory ends the chain, any other leads to the next page and nowhere else.
@@ -127,7 +127,7 @@ struct TIFFPages: Sendable {
             reader.dialect.number($0, at: pointer, size: reader.dialect.offsetSize)
         }
         guard found == next,
-            pattern.isRepeated(head, in: bytes, shift: shift, page: further, reader.dialect)
+            pattern.isRepeated(head, in: bytes, stride: stride, page: further, reader.dialect)
         else {
             throw HarvestError(
                 .malformed, "page \(index) is not where the first pages predict it",
@@ -136,11 +136,13 @@ struct TIFFPages: Sendable {
         }
         proofs.proven.withLock { _ = $0.insert(index) }
     }
+
     /// The bytes of one directory and its values; where directories lie together, all are fetched with the first.
     private func directoryBytes(_ range: Range<Int>) async throws -> Bytes {
-        let span = pages[pages.count - 1].directorySpan
         let further = count - pages.count
-        guard let stride, stride.directories < span.count + TIFFReader.nearby,
+        guard let stride else { throw HarvestError.malformed("no page is predicted", at: reader.place) }
+        let span = pages[pages.count - 1].directorySpan(stride.directories)
+        guard stride.directories < span.count + TIFFReader.nearby,
             further * stride.directories <= TIFFReader.longestBlock
         else { return try await reader.window.store.read(reader.window.key, .bytes(range)).bytes }
         let window = reader.window

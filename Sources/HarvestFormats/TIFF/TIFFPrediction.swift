@@ -7,21 +7,29 @@ import HarvestCore
 // voxel is read, or all at once on demand.
 
 extension TIFFPage {
-    /// The bytes that hold the directory and all its values; pixels excluded.
-    var directorySpan: Range<Int> {
+    /// The bytes that hold the directory and its values, pixels excluded. Values further away than the next directory
+    /// are not this page's own: ImageJ's pages share the first one's.
+    func directorySpan(_ step: Int) -> Range<Int> {
         var lower = directory.offset, upper = directory.offset + directory.length
-        for entry in directory.entries.values where !entry.isInline {
+        for entry in directory.entries.values where !entry.isInline && isOwn(entry, step) {
             lower = min(lower, entry.offset)
-            let (end, overflow) = entry.offset.addingReportingOverflow(entry.count * entry.valueSize)
-            upper = max(upper, overflow ? Int.max : end)
+            upper = max(upper, entry.offset + entry.count * entry.valueSize)
         }
         return lower..<upper
     }
 
+    /// Whether the values of `entry` stand near this page's directory, as near as the next one.
+    private func isOwn(_ entry: TIFFEntry, _ step: Int) -> Bool {
+        let (end, overflow) = entry.offset.addingReportingOverflow(entry.count * entry.valueSize)
+        return !overflow && entry.offset > directory.offset - step && end - directory.offset <= step
+    }
+
     /// Whether `other`, `shift` further on, repeats this page: same tags and values, each offset moved by `shift`, the
-    /// page number counted on. `head` are this page's own bytes over ``directorySpan``.
-    func isRepeated(_ head: Bytes, in other: Bytes, shift: TIFFStride, page: Int, _ dialect: TIFFDialect) -> Bool {
-        let span = directorySpan
+    /// page number counted on. `head` are this page's own bytes over ``directorySpan(_:)``.
+    func isRepeated(
+        _ head: Bytes, in other: Bytes, stride: TIFFStride, page: Int, _ dialect: TIFFDialect
+    ) -> Bool {
+        let span = directorySpan(stride.directories)
         guard head.count == span.count, other.count >= span.count else { return false }
         return head.withUnsafeBytes { a in
             other.withUnsafeBytes { b in
@@ -33,18 +41,18 @@ extension TIFFPage {
                 let count = dialect.number(a, at: base, size: dialect.countSize) ?? 0
                 return (0..<count).allSatisfy { i in
                     let at = base + dialect.countSize + i * dialect.entrySize
-                    return isEntryRepeated(a, b, at: at, span: span, shift: shift, page: page, dialect)
+                    return isEntryRepeated(a, b, at: at, span: span, stride: stride, page: page, dialect)
                 }
             }
         }
     }
 
     private func isEntryRepeated(
-        _ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer, at: Int, span: Range<Int>, shift: TIFFStride,
+        _ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer, at: Int, span: Range<Int>, stride: TIFFStride,
         page: Int,
         _ dialect: TIFFDialect
     ) -> Bool {
-        let fixed = 4 + dialect.offsetSize
+        let fixed = 4 + dialect.offsetSize, shift = stride * page
         guard (0..<fixed).allSatisfy({ a[at + $0] == b[at + $0] }),
             let tag = dialect.number(a, at: at, size: 2), let entry = directory.entries[UInt16(tag)]
         else { return false }
@@ -65,7 +73,11 @@ extension TIFFPage {
                 return dialect.number(b, at: valueAt, size: 2) == (first + page) & 0xFFFF
                     && areRepeated(from: valueAt + 2, size: 2, count: 1, by: 0)
             }
-            return areRepeated(from: valueAt, size: entry.valueSize, count: entry.count, by: isOffsets ? shift.pixels : 0)
+            return areRepeated(
+                from: valueAt, size: entry.valueSize, count: entry.count, by: isOffsets ? shift.pixels : 0)
+        }
+        guard isOwn(entry, stride.directories) else {
+            return !isOffsets && areRepeated(from: valueAt, size: dialect.offsetSize, count: 1, by: 0)
         }
         let start = entry.offset - span.lowerBound
         guard areRepeated(from: valueAt, size: dialect.offsetSize, count: 1, by: shift.directories),
@@ -105,7 +117,9 @@ extension TIFFReader {
 
     /// What follows `offset` where all of it comes in one round trip: writers put the directories of a stack at the end.
     private func rest(from offset: Int) -> Range<Int>? {
-        guard let total = window.total, offset < total, total - offset <= Self.secondFlight else { return nil }
+        guard let total = window.total, offset < total, window.missing(offset..<total) <= Self.secondFlight else {
+            return nil
+        }
         return offset..<total
     }
 
@@ -136,13 +150,14 @@ extension TIFFReader {
         }
         guard let total = window.total, first.next > first.offset, first.next < total else { return spans }
         let block = block(after: first)
-        if let block, isExact || !canBePredicted(first) || block.count <= Self.secondFlight { return spans + [block] }
+        if let block, isWalked(block, first, isExact: isExact) { return spans + [block] }
         if block == nil, let rest = rest(from: first.next) { return spans + [rest] }
         // One directory may be a little longer than the first one and its values.
         if upper - lower > 4 << 10 { (lower, upper) = (first.offset, first.offset + first.length) }
         let length = max(512, upper - lower), step = first.next - first.offset
         if window.holds(first.next, count: dialect.countSize), block == nil { return spans }
-        for page in Set([1, lastPage(from: first, stride: step)]) where page >= 1 {
+        let last = lastPage(from: first, stride: step, before: block == nil ? total : endOfDirectories(after: first))
+        for page in Set([1, last]) where page >= 1 {
             let (start, overflow) = lower.addingReportingOverflow(
                 page.multipliedReportingOverflow(by: step).partialValue)
             if !overflow, start >= 0, start < total { spans.append(start..<min(total, start + length)) }
@@ -178,9 +193,8 @@ extension TIFFReader {
     }
 
     /// Which page would be the last at this stride, `from` being page 0.
-    private func lastPage(from: TIFFDirectory, stride: Int) -> Int {
-        let end = block(after: from) == nil ? window.total ?? 0 : endOfDirectories(after: from)
-        return max(0, end - (from.offset + from.length)) / stride
+    private func lastPage(from: TIFFDirectory, stride: Int, before end: Int) -> Int {
+        max(0, end - (from.offset + from.length)) / stride
     }
 
     /// Whether pages like this one can repeat each other: compressed ones differ in length.
@@ -198,28 +212,21 @@ extension TIFFReader {
     /// and the last repeat each other.
     func predictedPages(first: TIFFPage, second: TIFFDirectory, isExact: Bool) async throws -> TIFFPages? {
         guard first.directory.next == second.offset else { return nil }
-        let block = block(after: first.directory)
-        if let block {
-            // What is there, or read whole anyway, is walked: that is proof.
-            guard !isExact, canBePredicted(first.directory), block.count > Self.secondFlight,
-                !window.holds(block.lowerBound, count: block.count)
-            else { return nil }
-        }
-        let isLike = first.directory.isLike(second)
+        let step = second.next - second.offset
+        let isLike = first.directory.isLike(second) && second.offset - first.directory.offset == step
         let other = TIFFPage(geometry: try await TIFFGeometry(second, self), directory: second)
         let pattern = isLike ? first : other
-        guard isLike || pattern.geometry == first.geometry else { return nil }
-        let from = pattern.directory
-        let step = isLike ? second.offset - first.directory.offset : second.next - second.offset
-        let span = pattern.directorySpan
-        guard step > 0, span.count <= 64 << 10, span.lowerBound >= 0, second.next == second.offset + step else {
-            return nil
-        }
-        let last = lastPage(from: from, stride: step)
-        guard last >= 2, last < TIFF.mostPages else { return nil }
+        let from = pattern.directory, total = window.total ?? 0
+        // Of ImageJ's directories the first stands alone, the others together.
+        let leader = [first.directory, from].first { block(after: $0) != nil }
+        guard step > 0, isLike || pattern.geometry == first.geometry else { return nil }
+        if let block = leader.flatMap(block(after:)), isWalked(block, first.directory, isExact: isExact) { return nil }
+        let span = pattern.directorySpan(step)
+        let last = lastPage(from: from, stride: step, before: leader.map(endOfDirectories(after:)) ?? total)
+        guard span.count <= 64 << 10, span.lowerBound >= 0, last >= 2, last < TIFF.mostPages else { return nil }
         let others = isLike ? [1, last] : [last]
         try await window.need(([0] + others).map { span.lowerBound + $0 * step..<span.upperBound + $0 * step })
-        guard let pixels = block == nil ? step : try await pixelStep(first.directory, second),
+        guard let pixels = leader == nil ? step : try await pixelStep(first.directory, second),
             let stride = TIFFStride(directories: step, pixels: pixels, pages: last)
         else { return nil }
         let head = try await window.bytes(at: span.lowerBound, count: span.count)
@@ -227,10 +234,16 @@ extension TIFFReader {
             guard let bytes = try await window.bytesIfPresent(at: span.lowerBound + page * step, count: span.count)
             else { return nil }
             // Words after the last directory may be cut short; its values may not.
-            guard pattern.isRepeated(head, in: bytes, shift: stride * page, page: page, dialect) else { return nil }
+            guard pattern.isRepeated(head, in: bytes, stride: stride, page: page, dialect) else { return nil }
         }
         guard try await directory(at: from.offset + last * step).next == 0 else { return nil }
         return TIFFPages(self, before: isLike ? [] : [first], predicting: pattern, stride: stride, count: last + 1)
+    }
+
+    /// Whether directories that lie together are read whole and walked, which is proof: where that is wanted, saves
+    /// nothing, or a prediction would fail.
+    private func isWalked(_ block: Range<Int>, _ first: TIFFDirectory, isExact: Bool) -> Bool {
+        isExact || !canBePredicted(first) || window.missing(block) <= Self.secondFlight
     }
 
     /// From the pixels of one page to the next one's.

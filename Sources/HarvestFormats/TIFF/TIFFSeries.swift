@@ -67,7 +67,7 @@ extension TIFFGeometry {
 extension TIFFSeries {
     /// Series as tifffile writes them: a page whose description is `{"shape": […]}` begins one.
     static func shaped(_ pages: TIFFPages, _ descriptions: [Int: String]) -> [TIFFSeries]? {
-        guard pages.stride == nil, descriptions[0]?.hasPrefix("{\"shape\": [") == true else { return nil }
+        guard descriptions[0]?.hasPrefix("{\"shape\": [") == true else { return nil }
         var result: [TIFFSeries] = []
         var index = 0
         while index < pages.count {
