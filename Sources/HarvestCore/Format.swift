@@ -47,8 +47,10 @@ public struct Contents: Sendable {
     public var format: String
     public var images: [Volume] = []
     public var arrays: [ArrayEntry] = []
-    /// The pages of a file that has pages, one array each.
-    public var pages: [ArrayEntry] = []
+    /// The pages of a file that has pages, one array each. Made anew each time: of a thousand pages few are wanted.
+    public var pages: [ArrayEntry] { makePages() }
+    /// What makes ``pages``.
+    public var makePages: @Sendable () -> [ArrayEntry] = { [] }
     public var findings: [Finding] = []
 
     public init(format: String) { self.format = format }

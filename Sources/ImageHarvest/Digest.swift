@@ -93,8 +93,9 @@ extension Context {
         }
         switch options.each {
         case .page:
-            guard !contents.pages.isEmpty else { throw HarvestError.invalid("a \(contents.format) has no pages") }
-            return contents.pages.enumerated().map { source(VoxelDigest(page: $0), $1) }
+            let pages = contents.pages
+            guard !pages.isEmpty else { throw HarvestError.invalid("a \(contents.format) has no pages") }
+            return pages.enumerated().map { source(VoxelDigest(page: $0), $1) }
         case .array:
             if let path = options.array, !contents.arrays.contains(where: { $0.path == path }) {
                 throw HarvestError.invalid(

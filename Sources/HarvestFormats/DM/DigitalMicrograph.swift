@@ -31,7 +31,9 @@ public struct DigitalMicrograph: Format {
         guard let (parser, total) = try await Self.parse(store, isExpected: isPromised(by: store)) else { return nil }
         var contents = Contents(format: name)
         let images = DMImages(parser, total: total, in: store)
-        (contents.images, contents.pages) = try images.make()
+        let (volumes, pages) = try images.make()
+        contents.images = volumes
+        contents.makePages = { pages }
         contents.findings = images.findings
         guard !contents.images.isEmpty else {
             throw HarvestError(.notFound, "the file holds no image", at: store.address)

@@ -31,7 +31,7 @@ public struct SliceFolder: FolderFormat {
         contents.findings = names.findings + names.sizeFindings(sizes)
         let array = try SliceArray(names.slices.map(\.name), first, format, store)
         contents.images = [volume(array, names, first, last, sizes, store)]
-        contents.pages = []
+        contents.makePages = { [] }
         return contents
     }
 

@@ -39,7 +39,7 @@ public struct TIFF: Format {
             contents.images.append(volume.volume)
             contents.arrays.append(volume.entry)
         }
-        contents.pages = (0..<pages.count).map { index in Self.pageEntry(pages, index) }
+        contents.makePages = { [pages] in (0..<pages.count).map { Self.pageEntry(pages, $0) } }
         // A file of which nothing can be read is an error as a whole, with the first array's reason.
         if contents.arrays.allSatisfy({ $0.error?.kind == .malformed }), let error = contents.arrays.first?.error {
             throw error
