@@ -10,6 +10,8 @@ import Testing
     private struct Outcome {
         var seconds: Double
         var opened = 0
+        /// Ranges that were cut while they were on their way: what was sent behind the cut was sent in vain.
+        var cuts = 0
         var isComplete: Bool
         var repeated: Int
     }
@@ -85,6 +87,7 @@ import Testing
                 case .close(let id): lanes[id] = nil
                 }
             }
+            outcome.cuts += planner.takeNews().count { if case .took = $0 { true } else { false } }
             if planner.isComplete { break }
             now += step
         }
@@ -133,6 +136,12 @@ import Testing
         // 75 s of bytes and one round trip; else one for each range.
         #expect(found.isComplete && found.seconds < 75 + 0.3 + 0.1, "\(found.seconds)")
         #expect(slow.seconds > 75 + 0.25 * Double(slow.opened))
+    }
+
+    @Test func `equal connections have their ranges cut seldom, and end together all the same`() {
+        let found = simulate(size, ahead: true) { _, _ in 2e6 }
+        #expect(found.isComplete && found.seconds < 1.05 * 150 / 32, "\(found.seconds * 32 / 150)")
+        #expect(found.cuts <= 8, "\(found.cuts)")
     }
 
     @Test(arguments: 1...6) func `ranges asked for ahead end together too`(seed: UInt64) {

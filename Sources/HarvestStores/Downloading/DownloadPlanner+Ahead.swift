@@ -12,7 +12,7 @@ extension DownloadPlanner {
             else { continue }
             let left = Double(part.end - part.position) / max(rate, 1)
             guard left < 2 * roundTrip + Self.look else { continue }
-            let gap = takeGap(rate: rate, last: part.received, now)
+            let gap = takeGap(rate: rate, last: part.received, isAhead: true, now)
             guard let range = gap?.range ?? cutTail(by: rate, now, after: max(left, roundTrip)) else { continue }
             let next = add(range, now)
             parts[id]?.next = next

@@ -350,10 +350,12 @@ struct DownloadPlanner: Sendable {
     }
 
     /// The first work that nobody has: some seconds of it, near the start of the object, so that what is whole from its
-    /// first byte on grows steadily; towards the end no more than twice what each of all connections can have.
+    /// first byte on grows steadily; towards the end no more than what each of all connections can have, or twice that
+    /// where some are much slower, of which will be taken anyway.
     ///
     /// - Parameter last: Bytes of the request before, for one that is too fast to be measured yet.
-    mutating func takeGap(rate: Double?, last: Int, _ now: Double) -> Gap? {
+    /// - Parameter isAhead: Whether the request is sent ahead, so that a short range costs no time.
+    mutating func takeGap(rate: Double?, last: Int, isAhead: Bool = false, _ now: Double) -> Gap? {
         guard let index = gaps.firstIndex(where: { $0.notBefore <= now && $0.failures < options.attempts }) else {
             return nil
         }
@@ -368,15 +370,26 @@ struct DownloadPlanner: Sendable {
         var size = max(options.chunk.lowerBound, 2 * last)
         if let rate { size = Int(min(rate * options.chunkSeconds, 1e12)) }
         size = min(size, options.chunk.upperBound)
-        // Of a slow one the last ranges are shorter: what is cut off from a range on its way is partly sent in vain.
-        let least = rate.map { min(options.chunk.lowerBound, max(512 << 10, Int(min($0 * 0.7, 1e12)))) }
-        size = max(least ?? options.chunk.lowerBound, min(size, 2 * unowned / max(1, wanted(now))))
+        // Of a slow one the last ranges are shorter: what is cut off from a range on its way is partly sent in vain. Where
+        // they cost no time they are so short that nothing need be cut off.
+        let isFine = isAhead && isEven, shortest = isFine ? 128 << 10 : 512 << 10
+        let least = rate.map {
+            min(options.chunk.lowerBound, max(shortest, Int(min($0 * (isFine ? 0.15 : 0.7), 1e12))))
+        }
+        size = max(least ?? options.chunk.lowerBound, min(size, (isEven ? 1 : 2) * unowned / max(1, wanted(now))))
         if gap.range.count > size + size / 2 {
             let rest = gap.range.lowerBound + size..<gap.range.upperBound
             gaps.insert(Gap(range: rest, failures: gap.failures, notBefore: gap.notBefore), at: index)
             gap.range = gap.range.lowerBound..<rest.lowerBound
         }
         return gap
+    }
+
+    /// Whether all connections are about as fast as each other.
+    private var isEven: Bool {
+        let rates = parts.values.compactMap(\.rate)
+        guard let least = rates.min(), let most = rates.max() else { return false }
+        return most < 1.5 * least
     }
 
     /// What a connection brings once it has got going; of many it is remembered when only few are left.
@@ -441,8 +454,9 @@ struct DownloadPlanner: Sendable {
             expected(victim) > seconds
         else { return nil }
         let length = Double(victim.end - victim.position), rate = victim.rate ?? usual
-        // Another request costs a round trip: the victim must end sooner by more.
-        let least = max(Double(options.leastTail), rate * (roundTrip ?? 0))
+        // Another request costs a round trip, and what is on its way behind the cut is sent in vain: the victim must end
+        // sooner by more.
+        let least = max(Double(options.leastTail), rate * (roundTrip ?? 0) * (isEven ? 2 : 1))
         let free = length - rate * (wait ?? roundTrip ?? 0)
         // All that are idle share it, but no more of them than get something worth a request.
         let sharers = max(1, min(Double(wanted(now) - running), free / least - rate / own))
