@@ -45,6 +45,13 @@ extension HTTPStore: RangeStreamingStore {
 
     public var limits: TransportOptions.HostLimits { reader.client.limits(at: root.origin) }
 
+    public func partLength(of key: String) async -> Int? {
+        guard let components = try? Key.components(of: key), let url = try? root.appending(components) else {
+            return nil
+        }
+        return await reader.partLength(url)
+    }
+
     public func stream(
         _ key: String, _ range: Range<Int>, on line: RequestLine?,
         facts: @escaping @Sendable (ObjectFacts) throws -> Void,

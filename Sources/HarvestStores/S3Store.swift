@@ -58,6 +58,10 @@ public final class S3Store: WalkingStore, RangeStreamingStore {
 
     public func webAddress(of key: String) throws -> String { try url(of: key).text }
 
+    public func partLength(of key: String) async -> Int? {
+        try? await asking { await reader.partLength(try url(of: key), $0) }
+    }
+
     public var limits: TransportOptions.HostLimits { reader.limits(below: root(withBucket: "/")) }
 
     public func stream(

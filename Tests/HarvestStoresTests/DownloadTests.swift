@@ -268,6 +268,40 @@ import Testing
         #expect(offered(headers) == nil)
     }
 
+    /// 2,500,000 bytes in parts of 1 MiB; their ETags by Python's hashlib: the MD5 of the parts' MD5s.
+    @Test(arguments: [
+        (2_500_000, "879de164853c73a080733704410c3560-3"), (2 << 20, "c979eecaa7ef27d0b8a0d69ba32c16ae-2"),
+    ])
+    func `the ETag of a multipart upload is held against its parts`(count: Int, tag: String) async throws {
+        let bytes = (0..<count).map { UInt8($0 * 31 % 251) }, folder = Folder()
+        var flipped = bytes
+        flipped[1 << 20] ^= 1
+        func fetch(_ sent: [UInt8], part: Int?, to name: String) async throws -> (
+            Download.Result, [FaultServer.Request]
+        ) {
+            let server = FaultServer { request, _ in
+                var answer = FaultServer.ranged(sent, request, tag: "\"\(tag)\"")
+                if request.query("partNumber") == "1", let part {
+                    answer = .init(status: 206, headers: answer.headers, body: Array(sent[..<part]))
+                    answer.headers["Content-Range"] = "bytes 0-\(part - 1)/\(sent.count)"
+                }
+                answer.headers["Server"] = "AmazonS3"
+                return answer
+            }
+            let store = try HTTPStore(server.url + "/v", client: quickClient())
+            let result = try await Download(segment: 256 << 10).fetch("", of: store, to: "\(folder.path)/\(name)")
+            return (result, server.requests)
+        }
+        let (right, requests) = try await fetch(bytes, part: 1 << 20, to: "right")
+        #expect(right.verifiedBy == "ETag" && right.sha256 == Digest.hex(.sha256, of: bytes))
+        #expect(requests.count { $0.query("partNumber") != nil } == 1)
+        await expectError(.changed, saying: "md5") { try await fetch(flipped, part: 1 << 20, to: "wrong").0 }
+        #expect(access(folder.path + "/wrong", F_OK) != 0)
+        // Parts of another number, and a server that knows no parts: nothing is said of the bytes.
+        #expect(try await fetch(bytes, part: 100_000, to: "others").0.verifiedBy == nil)
+        #expect(try await fetch(flipped, part: nil, to: "unknown").0.verifiedBy == nil)
+    }
+
     @Test func `bytes that do not have the checksum never get the name`() async throws {
         let bytes = sample(300_000), folder = Folder()
         var flipped = bytes

@@ -106,7 +106,7 @@ public struct Download: Sendable {
             ? try await stream(key, of: store, into: part, progress)
             : try await copy(key, of: store, into: part, progress)
         let expected = self.expected ?? (hashes ? hint : nil), isHashed = hashes || expected != nil
-        let lane = isHashed ? HashLane(part, total: count, with: expected?.algorithm) : nil
+        let lane = isHashed ? HashLane(part, total: count, with: expected) : nil
         let sums = try await lane?.finish(count)
         try check(sums, expected, at: store.place(of: key))
         try await Workers.files.run { try part.publish(count: count) }

@@ -24,6 +24,8 @@ final class DownloadRun: Sendable {
         var kept: (facts: ObjectFacts, done: IntervalSet)?
         var fetched = 0
         var lane: HashLane?
+        /// Finds out what checksum there is, before the lane begins.
+        var looksForDigest: Task<Void, Never>?
         /// Of the requests that follow one another.
         var lines: [Int: RequestLine] = [:]
 
@@ -75,7 +77,10 @@ final class DownloadRun: Sendable {
                 told.yield(.tick)
             }
         }
-        defer { ticker.cancel() }
+        defer {
+            ticker.cancel()
+            state.withLock { $0.looksForDigest }?.cancel()
+        }
         let tasks = Requests()
         do {
             try await withTaskCancellationHandler {
@@ -92,6 +97,7 @@ final class DownloadRun: Sendable {
     }
 
     private func finish() async throws -> Download.Result {
+        await state.withLock({ $0.looksForDigest })?.value
         let (facts, fetched, lane) = state.withLock { ($0.facts, $0.fetched, $0.lane) }
         let total = facts?.total ?? 0
         let sums = try await lane?.finish(total)
@@ -341,7 +347,11 @@ final class DownloadRun: Sendable {
             state.facts = facts
             if download.hashes || download.expected != nil {
                 let expected = download.expected ?? facts.digest ?? download.hint
-                state.lane = HashLane(part, total: total, with: expected?.algorithm)
+                if expected == nil, let offered = facts.digestOfParts {
+                    state.looksForDigest = Task { await find(offered, total: total) }
+                } else {
+                    state.lane = HashLane(part, total: total, with: expected)
+                }
             }
             download.events(.firstByte(total: total))
             if total == 0 { return }
@@ -362,6 +372,17 @@ final class DownloadRun: Sendable {
             state.planner = planner
         }
         told.yield(.tick)  // what may start now does
+    }
+
+    /// Asks for the length of the parts; what came meanwhile is read back.
+    private func find(_ offered: OfferedDigest.OfParts, total: Int) async {
+        let length = await store.partLength(of: key)
+        let digest = length.flatMap { offered.digest(partLength: $0, total: total) }
+        let lane = HashLane(part, total: total, with: digest)
+        state.withLock { state in
+            state.facts?.digest = digest
+            state.lane = lane
+        }
     }
 
     /// Writes a piece where it belongs.

@@ -6,7 +6,7 @@ import Synchronization
 final class HashLane: Sendable {
     private struct State: ~Copyable {
         var sha256 = Digest(.sha256)
-        var other: Digest
+        var other: PartedDigest
         var pieces: PieceSums
         var position = 0
         /// Seconds that ``take(_:at:)`` cost those who called it.
@@ -46,10 +46,11 @@ final class HashLane: Sendable {
     /// - Parameters:
     ///   - total: Length of the whole file, in bytes.
     ///   - other: What is wanted beside the sha256.
-    init(_ part: PartFile, total: Int, with other: Digest.Algorithm? = nil) {
+    init(_ part: PartFile, total: Int, with other: OfferedDigest? = nil) {
         self.part = part
-        withOther = other.map { $0 != .sha256 } ?? false
-        state = Mutex(State(other: Digest(other ?? .md5), pieces: PieceSums(total: total)))
+        withOther = other.map { $0.algorithm != .sha256 } ?? false
+        let digest = PartedDigest(other?.algorithm ?? .md5, partLength: other?.partLength)
+        state = Mutex(State(other: digest, pieces: PieceSums(total: total)))
     }
 
     /// Takes bytes in as they come, where they are the next: still in the processor's cache, they cost no reading.
@@ -86,7 +87,7 @@ final class HashLane: Sendable {
             return state.withLock { state in
                 state.pieces.finish()
                 return Sums(
-                    sha256: state.sha256.hex, other: withOther ? state.other.hex : nil, pieces: state.pieces)
+                    sha256: state.sha256.hex, other: withOther ? state.other.finish() : nil, pieces: state.pieces)
             }
         }
     }

@@ -8,6 +8,8 @@ public struct OfferedDigest: Sendable, Hashable {
     public let hex: String
     /// Where it was offered: `Repr-Digest`, `x-goog-hash`, `md5sum.txt`, …
     public let source: String
+    /// Of a checksum of the parts' checksums the length of each part but the last, in bytes; ``hex`` ends with `-N` then.
+    public let partLength: Int?
 
     /// Reads `sha256:…`, `sha1:…`, `md5:…` or `crc32c:…`, as links and listings write it; `nil` for anything else.
     public init?(_ text: String, source: String) {
@@ -39,13 +41,15 @@ public struct OfferedDigest: Sendable, Hashable {
 
     /// Nothing, or what is wrong with these bytes.
     public func fault(of bytes: UnsafeRawBufferPointer, at url: String) -> HarvestError? {
-        fault(Digest.hex(algorithm, of: bytes), at: url)
+        var digest = PartedDigest(algorithm, partLength: partLength)
+        digest.update(bytes)
+        return fault(digest.finish(), at: url)
     }
 
     /// The strongest that a head offers; `nil` where there is none that says something about all bytes.
     ///
     /// `Repr-Digest` (RFC 9530 §3), `Digest` (RFC 3230 §4.3.2), `x-amz-checksum-sha256` and `x-goog-hash` (their providers'
-    /// documentation), and S3's ETag where it is an MD5: no multipart upload, no key of the customer's.
+    /// documentation), and S3's ETag where it is an MD5: no key of the customer's, no multipart upload, of which see ``OfParts``.
     init?(_ head: HTTPHead) {
         for name in ["repr-digest", "digest"] {
             for item in (head[name] ?? "").split(separator: ",") {
@@ -75,16 +79,43 @@ public struct OfferedDigest: Sendable, Hashable {
                 return
             }
         }
-        let tag = (head["etag"] ?? "").filter { $0 != "\"" }
-        guard head["server"] == "AmazonS3", head["x-amz-server-side-encryption"].map({ $0 == "AES256" }) ?? true,
-            head["x-amz-server-side-encryption-customer-algorithm"] == nil, tag.utf8.count == 32,
-            Self.isHex(tag)
-        else { return nil }
+        guard let tag = Self.amazonTag(head), tag.utf8.count == 32, Self.isHex(tag) else { return nil }
         self.init(algorithm: .md5, hex: tag, source: "ETag")
     }
 
-    init(algorithm: Digest.Algorithm, hex: String, source: String) {
-        (self.algorithm, self.hex, self.source) = (algorithm, hex, source)
+    init(algorithm: Digest.Algorithm, hex: String, source: String, partLength: Int? = nil) {
+        (self.algorithm, self.hex, self.source, self.partLength) = (algorithm, hex, source, partLength)
+    }
+
+    /// The ETag of S3, where it is a checksum of the bytes as they are sent.
+    private static func amazonTag(_ head: HTTPHead) -> String? {
+        guard head["server"] == "AmazonS3", head["x-amz-server-side-encryption"].map({ $0 == "AES256" }) ?? true,
+            head["x-amz-server-side-encryption-customer-algorithm"] == nil
+        else { return nil }
+        return (head["etag"] ?? "").filter { $0 != "\"" }
+    }
+
+    /// What says something about all bytes once the length of the parts is known that they were uploaded in.
+    struct OfParts: Sendable, Equatable {
+        /// `MD5-N`, lower-case hexadecimal.
+        let hex: String
+        let count: Int
+
+        /// S3's ETag of a multipart upload.
+        init?(_ head: HTTPHead) {
+            guard let tag = OfferedDigest.amazonTag(head) else { return nil }
+            let halves = tag.split(separator: "-", omittingEmptySubsequences: false)
+            guard halves.count == 2, halves[0].utf8.count == 32, OfferedDigest.isHex(String(halves[0])),
+                let count = Int(halves[1]), (1...10_000).contains(count), String(count) == halves[1]
+            else { return nil }
+            (hex, self.count) = (tag, count)
+        }
+
+        /// The checksum of an object of `total` bytes; `nil` where parts of this length are not so many.
+        func digest(partLength: Int, total: Int) -> OfferedDigest? {
+            guard partLength > 0, total > 0, (total - 1) / partLength + 1 == count else { return nil }
+            return OfferedDigest(algorithm: .md5, hex: hex, source: "ETag", partLength: partLength)
+        }
     }
 
     /// The bytes of a base64 text, in hexadecimal; `nil` for what is none.

@@ -12,6 +12,8 @@ public struct ObjectFacts: Sendable, Equatable {
 
     /// A checksum of all bytes that the far side offers.
     var digest: OfferedDigest?
+    /// One that wants the length of the object's parts first; see ``RangeStreamingStore/partLength(of:)``.
+    var digestOfParts: OfferedDigest.OfParts?
 
     public init(total: Int? = nil, tag: String? = nil, modified: String? = nil) {
         (self.total, self.tag, self.modified) = (total, tag, modified)
@@ -83,6 +85,11 @@ public protocol RangeStreamingStore: StreamingStore {
     /// Takes in what showed of the far side, for later and for others.
     func learned(_ limits: TransportOptions.HostLimits)
 
+    /// The length of the parts that an object was uploaded in, in bytes; `nil` where nobody says.
+    ///
+    /// - Complexity: At most one request, of which only the head is read.
+    func partLength(of key: String) async -> Int?
+
     /// Hands on the bytes of a range in order, in one try.
     ///
     /// - Parameters:
@@ -118,6 +125,8 @@ extension RangeStreamingStore {
     public var asksBoundedRanges: Bool { true }
 
     public func logIn(_ connections: Int) -> Bool { false }
+
+    public func partLength(of key: String) async -> Int? { nil }
 
     /// What refuses or holds back says so to each; only where requests are counted is it worth remembering.
     public func learned(_ limits: TransportOptions.HostLimits) {}

@@ -170,6 +170,7 @@ final class ObjectReader: Sendable {
             do {
                 var found = ObjectFacts(total: content.total, tag: head["etag"], modified: head["last-modified"])
                 found.digest = OfferedDigest(head)
+                found.digestOfParts = OfferedDigest.OfParts(head)
                 try facts(found)
             } catch {
                 refusal.withLock { $0 = error }
@@ -212,6 +213,26 @@ final class ObjectReader: Sendable {
                 return .complete
             } catch { return .failed(error) }
         }
+    }
+
+    /// The length of the first of the parts that S3 keeps an object in (`GetObject`, `partNumber`); `nil` where it does
+    /// not say, or the address has a query of its own.
+    func partLength(_ address: WebAddress, _ authorize: Authorize? = nil) async -> Int? {
+        guard !address.text.contains("?"), let asked = try? WebAddress(address.text + "?partNumber=1") else {
+            return nil
+        }
+        let found = Mutex<Int?>(nil)
+        var get = HTTPGet(address: asked) { head in
+            if head.status == 206, let range = head["content-range"].flatMap(ContentRange.init)?.range,
+                range.lowerBound == 0
+            {
+                found.withLock { $0 = range.count }
+            }
+            return .stop
+        }
+        get.authorize = authorize
+        _ = await client.once(get, meter: meter)
+        return found.withLock { $0 }
     }
 
     /// What is asked of the host of objects below `root`.
