@@ -109,17 +109,19 @@ extension DownloadPlanner {
         guard let own = usualSpeed(now) else { return takeHalf(now) }
         func isNew(_ index: Int) -> Bool { open.count + index >= mostRunning }
         func latency(isNew: Bool) -> Double { gate.latency(isNew: isNew) ?? roundTrip ?? 0 }
-        /// Of one that runs: what it still has, its speed, and for how long it will say nothing.
+        /// Of one that runs: what it still has, its speed, for how long it will say nothing, and how much earlier than all
+        /// it should end, because what stands behind it is hashed after it.
         struct Work {
             var id: Int
-            var rest, speed, silence: Double
+            var rest, speed, silence, lead: Double
 
-            func left(_ time: Double) -> Double { rest - speed * max(0, time - silence) }
+            func left(_ time: Double) -> Double { rest - speed * max(0, time - lead - silence) }
         }
         let works = open.map { id, part in
             Work(
                 id: id, rest: Double(part.end - part.position), speed: part.speed(now, usual: own),
-                silence: part.rate == nil ? max(0, part.openedAt + latency(isNew: part.isNew) - now) : 0)
+                silence: part.rate == nil ? max(0, part.openedAt + latency(isNew: part.isNew) - now) : 0,
+                lead: Double(total - part.end) / options.hashRate)
         }.sorted { $0.id < $1.id }
         let begins = (0..<max(0, min(window - open.count, 256))).map {
             gate.pause(after: $0, isNew: isNew($0), now) + latency(isNew: isNew($0))
@@ -128,11 +130,11 @@ extension DownloadPlanner {
             var left = works.map { $0.left(time) }
             for begin in begins {
                 guard let most = left.indices.max(by: { left[$0] < left[$1] }), left[most] > 0 else { break }
-                left[most] -= own * max(0, time - begin)
+                left[most] -= own * max(0, time - works[most].lead - begin)
             }
             return left.allSatisfy { $0 <= own * time * Self.slack }
         }
-        var (early, time) = (0.0, works.map { $0.silence + $0.rest / max($0.speed, 1) }.max() ?? 0)
+        var (early, time) = (0.0, works.map { $0.silence + $0.lead + $0.rest / max($0.speed, 1) }.max() ?? 0)
         for _ in 0..<24 {
             let middle = (early + time) / 2
             if isEnough(middle) { time = middle } else { early = middle }
@@ -143,7 +145,7 @@ extension DownloadPlanner {
         let id = work.id, wait = latency(isNew: isNew(0))
         // Where that is more than the other has to give, the two end together, and sooner.
         let together = (work.rest + own * wait + work.speed * work.silence) / (own + work.speed)
-        let size = own * (min(time, together) - wait)
+        let size = own * (min(time - work.lead, together) - wait)
         guard size >= Double(options.leastCut), Int(size) < victim.end - victim.position else { return nil }
         return add(cut(id, at: victim.end - Int(size)), now)
     }

@@ -27,6 +27,9 @@ struct DownloadPlanner: Sendable {
         var starts: StartGate.Limit?
         /// Tries of one part without any progress.
         var attempts = 8
+        /// Bytes a second that are hashed, in order, by who follows: what is whole from the first byte on should be so a
+        /// little earlier than the rest.
+        var hashRate = Double.infinity
         /// A connection that is slower than its peers by this much, for so many seconds, is opened anew.
         var slowShare = 0.15, slowSeconds = 10.0
     }

@@ -100,7 +100,10 @@ final class DownloadRun: Sendable {
         await state.withLock({ $0.looksForDigest })?.value
         let (facts, fetched, lane) = state.withLock { ($0.facts, $0.fetched, $0.lane) }
         let total = facts?.total ?? 0
+        // What the disk still has to write is on its way while the rest is hashed.
+        async let synced: Void = Workers.files.run { [part] in if lane != nil { try part.sync() } }
         let sums = try await lane?.finish(total)
+        try await synced
         let expected = download.expected ?? facts?.digest ?? download.hint
         try download.check(sums, expected, at: url)
         let modified = facts?.modified.flatMap(HTTPDate.seconds)
@@ -360,6 +363,7 @@ final class DownloadRun: Sendable {
             var options = DownloadPlanner.Options()
             let limits = store.limits
             options.window = connections(limits)
+            if download.hashes { options.hashRate = HashLane.usualRate }
             if isOnePiece { options.window = 1 }
             options.starts = limits.retrievesPerSecond.map { StartGate.Limit(perSecond: $0, burst: limits.burst) }
             options.loggedIn = state.loggedIn
