@@ -38,7 +38,7 @@ final class Journal: @unchecked Sendable {
         self.path = path
         let number = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard number >= 0 else { throw .system(errno, "writing", at: path) }
-        guard flock(number, LOCK_EX | LOCK_NB) == 0 else {
+        guard Self.lock(number) else {
             close(number)
             throw HarvestError(
                 .unavailable, "another run is fetching this file", at: path,
@@ -53,6 +53,15 @@ final class Journal: @unchecked Sendable {
             throw .system(code, "writing", at: path)
         }
         (self.number, self.memory) = (number, memory)
+    }
+
+    /// The system lets go of a lock some milliseconds after the process that held it is gone.
+    private static func lock(_ number: Int32) -> Bool {
+        for _ in 0..<50 {
+            if flock(number, LOCK_EX | LOCK_NB) == 0 { return true }
+            usleep(10_000)
+        }
+        return false
     }
 
     /// Lets another run have the file; a child that was being started meanwhile may hold a copy of ours a little longer.
