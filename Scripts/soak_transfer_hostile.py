@@ -1,11 +1,13 @@
 """The parts of soak_transfer.py in which the system, a redirect or a listing is the enemy."""
 import base64
+import concurrent.futures
 import os
 import random
 import re
 import shutil
 import ssl
 import subprocess
+import threading
 
 import transfer_runs as soak
 from transfer_server import Served, Server, index_page
@@ -34,9 +36,9 @@ def torture(o, server, top):
     jobs = [(base + "a.bin", "", {"a.bin": files["a.bin"]}), (base, "t/", files)]
     faults = passed = failed = 0
 
-    def most(url, call):
+    def most(url, call, index):
         """How many calls of a kind one thread makes in a run that nothing happens to."""
-        log, into = top + "/count.strace", top + "/count"
+        log, into = "%s/count%d.strace" % (top, index), "%s/count%d" % (top, index)
         soak.fetch(o, url, into, top, prefix=["strace", "-f", "--seccomp-bpf", "-qq", "-o", log, "-e", "trace=" + call])
         threads = [line.split(None, 1)[0] for line in open(log, errors="replace")]
         shutil.rmtree(into, ignore_errors=True)
@@ -73,29 +75,30 @@ def torture(o, server, top):
         os.unlink(log)
         return hit, status
 
-    number = 0
-    for url, below, expected in jobs:
-        for call, errors in CALLS.items():
-            last = most(url, call)
-            for error in errors:
-                # Each call alone, and (a disk that stays full) all from one on.
-                for form in ["%d", "%d+"] if error in ("ENOSPC", "EIO") else ["%d"]:
-                    when = 1
-                    while when <= last + 2:
-                        number += 1
-                        if o.only is not None and number != o.only:
-                            if number > o.only:
-                                return "number %d is right" % o.only
-                            when += 1
-                            continue
-                        if o.count and faults >= o.count:
-                            return "%d calls failed in turn, %d runs right all the same, %d ended with an error" % (
-                                faults, passed, failed)
-                        hit, status = one(url, below, expected, call, error, form % when, number)
-                        if not hit:
-                            break
-                        faults, passed, failed = faults + 1, passed + (status == 0), failed + (status != 0)
-                        when += 9 if call in LOADERS and when < last - 40 else 1
+    # Each kind of failure is a series of its own: every call alone, or (a disk that stays full) all from one on.
+    series = [(job, call, error, form) for job in jobs for call, errors in CALLS.items() for error in errors
+              for form in (["%d", "%d+"] if error in ("ENOSPC", "EIO") else ["%d"])]
+    lock = threading.Lock()
+
+    def run(index):
+        nonlocal faults, passed, failed
+        (url, below, expected), call, error, form = series[index]
+        last = most(url, call, index)
+        when, end = 1, last + 2
+        if o.only is not None:
+            when = end = o.only % 10_000
+        while when <= end and not (o.count and faults >= o.count):
+            hit, status = one(url, below, expected, call, error, form % when, index * 10_000 + when)
+            if not hit:
+                break
+            with lock:
+                faults, passed, failed = faults + 1, passed + (status == 0), failed + (status != 0)
+            when += 9 if call in LOADERS and when < last - 40 else 1
+
+    chosen = range(len(series)) if o.only is None else [o.only // 10_000]
+    with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(run, index) for index in chosen]):
+            done.result()
     return "%d calls failed in turn, %d runs right all the same, %d ended with an error and went on afterwards, 0 silent" % (
         faults, passed, failed)
 

@@ -38,8 +38,10 @@ final class Journal: @unchecked Sendable {
         self.path = path
         let number = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard number >= 0 else { throw .system(errno, "writing", at: path) }
-        guard Self.lock(number) else {
+        let refusal = Self.lock(number)
+        guard refusal == 0 else {
             close(number)
+            guard refusal == EWOULDBLOCK else { throw .system(refusal, "locking", at: path) }
             throw HarvestError(
                 .unavailable, "another run is fetching this file", at: path,
                 next: "wait for it, or choose another --into")
@@ -56,12 +58,17 @@ final class Journal: @unchecked Sendable {
     }
 
     /// The system lets go of a lock some milliseconds after the process that held it is gone.
-    private static func lock(_ number: Int32) -> Bool {
+    ///
+    /// - Returns: 0, or the system's word why not.
+    private static func lock(_ number: Int32) -> Int32 {
+        var code: Int32 = 0
         for _ in 0..<50 {
-            if flock(number, LOCK_EX | LOCK_NB) == 0 { return true }
+            if flock(number, LOCK_EX | LOCK_NB) == 0 { return 0 }
+            code = errno
+            guard code == EWOULDBLOCK || code == EINTR else { break }
             usleep(10_000)
         }
-        return false
+        return code
     }
 
     /// Lets another run have the file; a child that was being started meanwhile may hold a copy of ours a little longer.
