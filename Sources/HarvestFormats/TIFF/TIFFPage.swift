@@ -153,7 +153,10 @@ struct TIFFPages: Sendable {
             task = new
             return new
         }
-        try await task.value
+        do { try await task.value } catch {
+            proofs.directories.withLock { if $0 == task { $0 = nil } }  // the next one tries again
+            throw error
+        }
         return try await window.bytes(at: range.lowerBound, count: range.count)
     }
 }

@@ -49,8 +49,7 @@ extension TIFFPage {
 
     private func isEntryRepeated(
         _ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer, at: Int, span: Range<Int>, stride: TIFFStride,
-        page: Int,
-        _ dialect: TIFFDialect
+        page: Int, _ dialect: TIFFDialect
     ) -> Bool {
         let fixed = 4 + dialect.offsetSize, shift = stride * page
         guard (0..<fixed).allSatisfy({ a[at + $0] == b[at + $0] }),
@@ -223,7 +222,9 @@ extension TIFFReader {
         if let block = leader.flatMap(block(after:)), isWalked(block, first.directory, isExact: isExact) { return nil }
         let span = pattern.directorySpan(step)
         let last = lastPage(from: from, stride: step, before: leader.map(endOfDirectories(after:)) ?? total)
-        guard span.count <= 64 << 10, span.lowerBound >= 0, last >= 2, last < TIFF.mostPages else { return nil }
+        guard span.count <= 64 << 10, span.lowerBound >= 0, last >= 2, last < TIFF.mostPages,
+            !span.upperBound.addingReportingOverflow(last * step).overflow
+        else { return nil }
         let others = isLike ? [1, last] : [last]
         try await window.need(([0] + others).map { span.lowerBound + $0 * step..<span.upperBound + $0 * step })
         guard let pixels = leader == nil ? step : try await pixelStep(first.directory, second),
