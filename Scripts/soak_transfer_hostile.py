@@ -7,6 +7,7 @@ import re
 import shutil
 import ssl
 import subprocess
+import tempfile
 import threading
 
 import transfer_runs as soak
@@ -36,9 +37,10 @@ def torture(o, server, top):
     jobs = [(base + "a.bin", "", {"a.bin": files["a.bin"]}), (base, "t/", files)]
     faults = passed = failed = 0
 
-    def most(url, call, index):
+    def most(job, call):
         """How many calls of a kind one thread makes in a run that nothing happens to."""
-        log, into = "%s/count%d.strace" % (top, index), "%s/count%d" % (top, index)
+        into = tempfile.mkdtemp(prefix="count", dir=top)
+        log, url = into + ".strace", job[0]
         soak.fetch(o, url, into, top, prefix=["strace", "-f", "--seccomp-bpf", "-qq", "-o", log, "-e", "trace=" + call])
         threads = [line.split(None, 1)[0] for line in open(log, errors="replace")]
         shutil.rmtree(into, ignore_errors=True)
@@ -76,14 +78,16 @@ def torture(o, server, top):
         return hit, status
 
     # Each kind of failure is a series of its own: every call alone, or (a disk that stays full) all from one on.
-    series = [(job, call, error, form) for job in jobs for call, errors in CALLS.items() for error in errors
+    pool = concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 1))
+    kinds = [(job, call) for job in jobs for call in CALLS]
+    lasts = pool.map(lambda kind: most(*kind), kinds)
+    series = [(job, call, last, error, form) for (job, call), last in zip(kinds, lasts) for error in CALLS[call]
               for form in (["%d", "%d+"] if error in ("ENOSPC", "EIO") else ["%d"])]
     lock = threading.Lock()
 
     def run(index):
         nonlocal faults, passed, failed
-        (url, below, expected), call, error, form = series[index]
-        last = most(url, call, index)
+        (url, below, expected), call, last, error, form = series[index]
         when, end = 1, last + 2
         if o.only is not None:
             when = end = o.only % 10_000
@@ -96,7 +100,7 @@ def torture(o, server, top):
             when += 9 if call in LOADERS and when < last - 40 else 1
 
     chosen = range(len(series)) if o.only is None else [o.only // 10_000]
-    with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
+    with pool:
         for done in concurrent.futures.as_completed([pool.submit(run, index) for index in chosen]):
             done.result()
     return "%d calls failed in turn, %d runs right all the same, %d ended with an error and went on afterwards, 0 silent" % (

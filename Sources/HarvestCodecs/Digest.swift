@@ -68,21 +68,22 @@ public struct Digest: ~Copyable, @unchecked Sendable {
     /// Takes in the next bytes.
     public mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
 
-    /// The checksum of all bytes so far, lower-case hexadecimal; more bytes may follow.
-    public var hex: String {
-        guard let context else {
-            let text = String(crc, radix: 16)
-            return String(repeating: "0", count: 8 - text.utf8.count) + text
-        }
+    /// The checksum of all bytes so far; more bytes may follow.
+    public var bytes: [UInt8] {
+        guard let context else { return withUnsafeBytes(of: crc.bigEndian) { Array($0) } }
         guard let copy = EVP_MD_CTX_new() else { fatalError("no memory for a checksum") }
         defer { EVP_MD_CTX_free(copy) }
         var length: UInt32 = 0
         var bytes = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
         EVP_MD_CTX_copy_ex(copy, context)
         EVP_DigestFinal_ex(copy, &bytes, &length)
+        return Array(bytes.prefix(Int(length)))
+    }
+
+    /// The checksum of all bytes so far, lower-case hexadecimal; more bytes may follow.
+    public var hex: String {
         let digits = Array("0123456789abcdef".utf8)
-        return String(
-            decoding: bytes.prefix(Int(length)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 
     /// The checksum of `bytes`, lower-case hexadecimal.

@@ -7,8 +7,8 @@ public struct PartedDigest: ~Copyable, Sendable {
     private let partLength: Int?
     /// Of the whole, or of the part that is not whole yet.
     private var current: Digest
-    /// Of the checksums of the parts before.
-    private var parts: Digest
+    /// Of the checksums of the parts before; `nil` for a checksum of the whole.
+    private var parts: Digest?
     private var count = 0, room: Int
 
     /// - Parameter partLength: Of each part but the last, in bytes; `nil` for a checksum of the whole.
@@ -16,7 +16,7 @@ public struct PartedDigest: ~Copyable, Sendable {
         precondition(partLength ?? 1 > 0, "a part has bytes")
         (self.algorithm, self.partLength) = (algorithm, partLength)
         current = Digest(algorithm)
-        parts = Digest(algorithm)
+        parts = partLength == nil ? nil : Digest(algorithm)
         room = partLength ?? .max
     }
 
@@ -26,7 +26,7 @@ public struct PartedDigest: ~Copyable, Sendable {
         var rest = bytes
         while !rest.isEmpty {
             if room == 0 {
-                parts.update(Self.bytes(ofHex: current.hex))
+                parts?.update(current.bytes)
                 current = Digest(algorithm)
                 (room, count) = (partLength, count + 1)
             }
@@ -39,23 +39,8 @@ public struct PartedDigest: ~Copyable, Sendable {
 
     /// The checksum of all bytes, lower-case hexadecimal, of parts with their number behind it; no more may follow.
     public mutating func finish() -> String {
-        guard partLength != nil else { return current.hex }
-        parts.update(Self.bytes(ofHex: current.hex))
+        guard var parts = parts.take() else { return current.hex }
+        parts.update(current.bytes)
         return "\(parts.hex)-\(count + 1)"
-    }
-
-    private static func bytes(ofHex text: String) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var high: UInt8?
-        for digit in text.utf8 {
-            let value = digit < 0x3A ? digit - 0x30 : digit - 0x57
-            if let half = high {
-                bytes.append(half << 4 | value)
-                high = nil
-            } else {
-                high = value
-            }
-        }
-        return bytes
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import HarvestCore
 @testable import HarvestStores
 import Testing
@@ -299,6 +300,22 @@ import Testing
             journal.advance(part: part, from: start, to: start + 100) { done }
         }
         #expect(journal.load()?.done == done)
+    }
+
+    /// What a process that was killed held is let go of a little after it is gone.
+    @Test func `a lock that is let go of soon is waited for`() throws {
+        let journal = try open()
+        // A thread of its own: who waits for the lock may hold up all tasks.
+        var thread = pthread_t()
+        pthread_create(
+            &thread, nil,
+            { journal in
+                usleep(60_000)
+                Unmanaged<Journal>.fromOpaque(journal!).takeRetainedValue().release()
+                return nil
+            }, Unmanaged.passRetained(journal).toOpaque())
+        #expect(throws: Never.self) { _ = try self.open() }
+        pthread_join(thread, nil)
     }
 
     @Test func `another run is kept out, and bytes without meaning are no journal`() throws {

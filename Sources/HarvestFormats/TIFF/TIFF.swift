@@ -88,16 +88,12 @@ extension TIFF {
             }
             do {
                 let directory = try await reader.directory(at: next)
-                if pages.count == 1, reader.window.store.isRemote,
+                if pages.count == 1, reader.window.store.isRemote {
                     let predicted = try await reader.predictedPages(
                         first: first, second: directory, isExact: options.isExact)
-                {
-                    return (predicted, try await Self.prove(predicted, options, &findings))
-                }
-                if pages.count == 1, reader.window.store.isRemote,
+                    if let predicted { return (predicted, try await Self.prove(predicted, options, &findings)) }
                     let block = reader.block(after: first.directory) ?? reader.block(after: directory)
-                {
-                    try await reader.window.need([block], divides: true)
+                    if let block { try await reader.window.need([block], divides: true) }
                 }
                 pages.append(try await page(reader, directory))
                 next = directory.next

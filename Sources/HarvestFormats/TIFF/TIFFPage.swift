@@ -14,7 +14,7 @@ struct TIFFPage: Sendable {
     func segments(_ reader: TIFFReader) async throws -> [Range<Int>?] {
         if let fixed { return fixed }
         let place = "\(reader.place) IFD at byte \(directory.offset + shift.directories)"
-        guard let offsetEntry = directory.entries[TIFFTag.tileOffsets] ?? directory.entries[TIFFTag.stripOffsets] else {
+        guard let offsetEntry = directory.segmentOffsets else {
             throw HarvestError.malformed("a page without StripOffsets or TileOffsets", at: place)
         }
         let wanted = geometry.segmentCount
@@ -118,7 +118,8 @@ struct TIFFPages: Sendable {
         let pattern = pages[pages.count - 1]
         let further = index - pages.count + 1
         let span = pattern.directorySpan(stride.directories), shift = stride * further
-        let bytes = try await directoryBytes(span.lowerBound + shift.directories..<span.upperBound + shift.directories)
+        let bytes = try await directoryBytes(
+            span, shift: shift.directories, last: stride.directories * (count - pages.count))
         let head = try await reader.window.bytes(at: span.lowerBound, count: span.count)
         // The last directory ends the chain, any other leads to the next page and nowhere else.
         let next = index == count - 1 ? 0 : pattern.directory.offset + shift.directories + stride.directories
@@ -137,18 +138,20 @@ struct TIFFPages: Sendable {
         proofs.proven.withLock { _ = $0.insert(index) }
     }
 
-    /// The bytes of one directory and its values; where directories lie together, all are fetched with the first.
-    private func directoryBytes(_ range: Range<Int>) async throws -> Bytes {
-        let further = count - pages.count
-        guard let stride else { throw HarvestError.malformed("no page is predicted", at: reader.place) }
-        let span = pages[pages.count - 1].directorySpan(stride.directories)
-        guard stride.directories < span.count + TIFFReader.nearby,
-            further * stride.directories <= TIFFReader.longestBlock
-        else { return try await reader.window.store.read(reader.window.key, .bytes(range)).bytes }
+    /// The bytes of the directory and its values that stand `shift` behind the pattern's, the last one's `last`; where
+    /// directories lie together, all are fetched with the first.
+    private func directoryBytes(_ span: Range<Int>, shift: Int, last: Int) async throws -> Bytes {
         let window = reader.window
+        guard last <= TIFFReader.longestBlock,
+            reader.block(after: pages[pages.count - 1].directory) != nil
+        else {
+            return try await window.store.read(
+                window.key, .bytes(span.lowerBound + shift..<span.upperBound + shift)
+            ).bytes
+        }
         let task = proofs.directories.withLock { task in
             if let task { return task }
-            let all = span.lowerBound..<span.upperBound + further * stride.directories
+            let all = span.lowerBound..<span.upperBound + last
             let new = Task { try await window.need([all]) }
             task = new
             return new
@@ -157,6 +160,6 @@ struct TIFFPages: Sendable {
             proofs.directories.withLock { if $0 == task { $0 = nil } }  // the next one tries again
             throw error
         }
-        return try await window.bytes(at: range.lowerBound, count: range.count)
+        return try await window.bytes(at: span.lowerBound + shift, count: span.count)
     }
 }

@@ -100,7 +100,7 @@ extension TIFFDirectory {
 
 extension TIFFReader {
     /// Directories nearer to each other than this lie together, not between pixels.
-    static let nearby = 1 << 10
+    private static let nearby = 1 << 10
     /// More directories than this in one piece are not read at once.
     static let longestBlock = 8 << 20
     /// Long values, as OME-XML, stand in the first directory only.
@@ -179,7 +179,7 @@ extension TIFFReader {
     /// file.
     private func endOfDirectories(after first: TIFFDirectory) -> Int {
         var end = window.total ?? 0
-        let pixels = first.entries[TIFFTag.stripOffsets] ?? first.entries[TIFFTag.tileOffsets]
+        let pixels = first.segmentOffsets
         if let pixels, pixels.count == 1, let bytes = window.held(at: pixels.offset, count: pixels.valueSize),
             let start = bytes.withUnsafeBytes({ dialect.number($0, at: 0, size: pixels.valueSize) }),
             start > first.offset
@@ -250,9 +250,7 @@ extension TIFFReader {
     /// From the pixels of one page to the next one's.
     private func pixelStep(_ first: TIFFDirectory, _ second: TIFFDirectory) async throws -> Int? {
         func start(_ directory: TIFFDirectory) async throws -> Int? {
-            guard let entry = directory.entries[TIFFTag.tileOffsets] ?? directory.entries[TIFFTag.stripOffsets] else {
-                return nil
-            }
+            guard let entry = directory.segmentOffsets else { return nil }
             return try await integers(entry, limit: 1).first
         }
         guard let a = try await start(first), let b = try await start(second) else { return nil }

@@ -75,4 +75,7 @@ struct TIFFDirectory: Sendable {
     var entries: [UInt16: TIFFEntry]
     /// Offset of the next directory; 0 where this is the last.
     var next: Int
+
+    /// Where the tiles or strips stand.
+    var segmentOffsets: TIFFEntry? { entries[TIFFTag.tileOffsets] ?? entries[TIFFTag.stripOffsets] }
 }

@@ -375,7 +375,7 @@ struct DownloadPlanner: Sendable {
         size = min(size, options.chunk.upperBound)
         // Of a slow one the last ranges are shorter: what is cut off from a range on its way is partly sent in vain. Where
         // they cost no time they are so short that nothing need be cut off.
-        let isFine = isAhead && isEven, shortest = isFine ? 128 << 10 : 512 << 10
+        let isEven = isEven, isFine = isAhead && isEven, shortest = isFine ? 128 << 10 : 512 << 10
         let least = rate.map {
             min(options.chunk.lowerBound, max(shortest, Int(min($0 * (isFine ? 0.15 : 0.7), 1e12))))
         }

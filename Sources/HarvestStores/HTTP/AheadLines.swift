@@ -284,7 +284,7 @@ struct AheadLines {
         hosts[line.origin]?.answered += 1
         hosts[line.origin]?.total.answers += 1
         hosts[line.origin]?.total.bytes += ahead.transfer.received
-        // Twice as many ahead once so many answers came in order.
+        // Four times as many ahead once so many answers came in order.
         if let host = hosts[line.origin], host.depth < host.deepest, host.answered >= host.lines.count * host.depth {
             hosts[line.origin]?.depth = min(host.deepest, host.depth * 4)
             hosts[line.origin]?.answered = 0

@@ -218,7 +218,7 @@ final class ObjectReader: Sendable {
     /// The length of the first of the parts that S3 keeps an object in (`GetObject`, `partNumber`); `nil` where it does
     /// not say, or the address has a query of its own.
     func partLength(_ address: WebAddress, _ authorize: Authorize? = nil) async -> Int? {
-        guard !address.text.contains("?"), let asked = try? WebAddress(address.text + "?partNumber=1") else {
+        guard address.query == nil, let asked = try? WebAddress(address.text + "?partNumber=1") else {
             return nil
         }
         let found = Mutex<Int?>(nil)
