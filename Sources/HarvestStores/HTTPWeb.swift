@@ -5,13 +5,14 @@ public struct HTTPWeb: Web {
     private let client: HTTPClient
     private let meter: Meter
     private let settings: [String: String]
-    private let browser: Browser?
+    private let browser: @Sendable () -> Browser?
 
     /// - Parameters:
     ///   - settings: What only the user can say, by name: a public API key.
-    ///   - browser: What renders pages; `nil` for none.
+    ///   - browser: What renders pages, looked for when one needs it; `nil` for none.
     public init(
-        client: HTTPClient, meter: Meter = Meter(), settings: [String: String] = [:], browser: Browser? = nil
+        client: HTTPClient, meter: Meter = Meter(), settings: [String: String] = [:],
+        browser: @escaping @autoclosure @Sendable () -> Browser? = nil
     ) {
         self.client = client
         self.meter = meter
@@ -33,7 +34,7 @@ public struct HTTPWeb: Web {
     }
 
     public func renderedPage(at url: String, until marker: String) async throws -> Page? {
-        guard let browser else { return nil }
+        guard let browser = browser() else { return nil }
         let address = try WebAddress(url)
         meter.started()
         var count = 0

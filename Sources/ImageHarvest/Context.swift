@@ -16,12 +16,13 @@ public struct Context: Sendable {
     /// - Parameter settings: Values that a portal needs and only the user can give, by name (`openorganelle-key`).
     /// - Throws: ``HarvestError`` `.invalid` for network options that make no sense.
     public init(
-        transport: TransportOptions = TransportOptions(), settings: [String: String] = [:], browser: Browser? = nil
+        transport: TransportOptions = TransportOptions(), settings: [String: String] = [:],
+        browser: @escaping @autoclosure @Sendable () -> Browser? = nil
     ) throws {
         portals = Portals.all
         formats = Formats.all
         stores = try Stores(options: transport)
-        web = HTTPWeb(client: stores.client, settings: settings, browser: browser)
+        web = HTTPWeb(client: stores.client, settings: settings, browser: browser())
     }
 
     /// As the process's environment says: `HARVEST_CONNECT_TO`, `HARVEST_CA`, proxies, `HARVEST_OPENORGANELLE_KEY`, and

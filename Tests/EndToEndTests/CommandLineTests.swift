@@ -7,6 +7,21 @@ import Testing
         #expect(times[0] < 0.05, "fastest of nine: \(times[0]) s")
     }
 
+    @Test func `what a command does not call is not loaded, and is named where it cannot be`() throws {
+        let run = try Command.run(["list"], environment: ["LD_DEBUG": "files"])
+        #expect(run.status == 0 && run.errors.contains("libc.so.6"))
+        for name in ["libcurl", "libcrypto", "libxml2", "libpng", "libturbojpeg", "libblosc"] {
+            #expect(!run.errors.contains(name), "\(name)")
+        }
+        let folder = try Folder()
+        for name in ["libcurl.so.4", "libcurl.so"] {
+            try Data().write(to: URL(fileURLWithPath: "\(folder.path)/\(name)"))
+        }
+        let without = try Command.run(
+            ["probe", "http://127.0.0.1:1/x.tif"], environment: ["LD_LIBRARY_PATH": folder.path])
+        #expect(without.status == 127 && without.errors.contains("libcurl"))
+    }
+
     @Test(arguments: ["collect", "describe", "probe", "fetch", "compare", "read", "list", "doctor"])
     func `every verb has help with examples`(verb: String) throws {
         let run = try Command.run([verb, "--help"])

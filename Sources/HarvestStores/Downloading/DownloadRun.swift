@@ -134,10 +134,10 @@ final class DownloadRun: Sendable {
             }
             let now = Monotonic.now
             let look: Look? = state.withLock { state in
-                guard var planner = state.planner else { return nil }
-                let commands = planner.plan(now: now, ahead: state.ahead)
-                let news = planner.takeNews()
-                state.planner = planner
+                let ahead = state.ahead
+                guard let commands = state.planner?.plan(now: now, ahead: ahead),
+                    let news = state.planner?.takeNews(), let planner = state.planner
+                else { return nil }
                 return Look(planner, commands, news)
             }
             guard let look else { continue }
@@ -401,13 +401,9 @@ final class DownloadRun: Sendable {
             lane?.take(piece, at: position)
         }
         let isEnough = state.withLock { state -> Bool in
-            guard var planner = state.planner else { return true }
-            state.planner = nil  // so that it is changed in place
-            _ = planner.received(id, bytes.count, now: Monotonic.now)
+            _ = state.planner?.received(id, bytes.count, now: Monotonic.now)
             state.fetched += bytes.count
-            let part = planner.parts[id]
-            state.planner = planner
-            return part.map { $0.position >= $0.end } ?? true
+            return state.planner?.parts[id].map { $0.position >= $0.end } ?? true
         }
         if wanted > 0 {
             journal.advance(part: id, from: position, to: position + wanted) {

@@ -23,7 +23,8 @@ final class CurlLoop: Sendable {
     private let sweepInterval: Double
     private let pool = BufferPool()
 
-    private static let initialized: Bool = {
+    private static let isReady: Bool = {
+        curl_free(nil)  // loaded from here on, and OpenSSL with it
         keepTLSAtExit()
         return curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
     }()
@@ -38,7 +39,7 @@ final class CurlLoop: Sendable {
     }
 
     init(options: TransportOptions) {
-        precondition(Self.initialized, "libcurl does not start")
+        precondition(Self.isReady, "libcurl does not start")
         self.options = options
         multi = curl_multi_init()
         watch = SocketWatch(for: multi)

@@ -49,24 +49,32 @@ public final class HTTPClient: Sendable {
     public let options: TransportOptions
     let connectMap: ConnectMap
     let access: Access
-    private let loop: CurlLoop
     private let ahead: AheadLane
     private let limiter: Limiter
     private let budgets = Mutex<[WebAddress.Origin: RetryBudget]>([:])
+    private let started = Mutex<CurlLoop?>(nil)
 
     /// - Throws: `.invalid` if an entry of `connectTo` is none.
     public init(options: TransportOptions = TransportOptions()) throws(HarvestError) {
         self.options = options
         connectMap = try ConnectMap(options.connectTo)
         access = Access(options.access)
-        loop = CurlLoop(options: options)
         ahead = AheadLane(options: options, connectMap: connectMap)
         // What a host that is mapped elsewhere bears says nothing of the true one.
         limiter = Limiter(options.limits, HostProfiles(file: options.connectTo.isEmpty ? options.profiles : nil))
     }
 
+    /// Starts with the first request: what reads local files alone does not load curl.
+    private var loop: CurlLoop {
+        started.withLock { loop in
+            let running = loop ?? CurlLoop(options: options)
+            loop = running
+            return running
+        }
+    }
+
     deinit {
-        loop.stop()
+        started.withLock { $0?.stop() }
         ahead.stop()
     }
 

@@ -1,0 +1,1 @@
+// Nothing to call: what LazyLibraries.c defines are the libraries' own functions.
