@@ -23,7 +23,7 @@ final class CurlLoop: Sendable {
     private let sweepInterval: Double
     private let pool = BufferPool()
 
-    private static let isReady: Bool = {
+    static let isReady: Bool = {
         curl_free(nil)  // loaded from here on, and OpenSSL with it
         keepTLSAtExit()
         return curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK

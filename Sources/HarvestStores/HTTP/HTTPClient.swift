@@ -54,6 +54,9 @@ public final class HTTPClient: Sendable {
     private let budgets = Mutex<[WebAddress.Origin: RetryBudget]>([:])
     private let started = Mutex<CurlLoop?>(nil)
 
+    /// Does now what the first request of the process would wait for: curl is loaded and starts, in some 10 ms.
+    public static func prepare() { _ = CurlLoop.isReady }
+
     /// - Throws: `.invalid` if an entry of `connectTo` is none.
     public init(options: TransportOptions = TransportOptions()) throws(HarvestError) {
         self.options = options
