@@ -46,6 +46,8 @@ def main():
     p.add_argument("--markdown", type=pathlib.Path)
     o = p.parse_args()
     harvest, work = o.harvest.resolve(), o.work.resolve()
+    if not harvest.is_file():
+        p.error(f"{harvest} is no program")
     os.environ["HARVEST_CACHE"] = "none"  # nothing that an earlier run learnt
     if not (work / "bin" / "tundelay").exists():
         subprocess.run(["bash", str(o.folder / "setup.sh")], check=True, env=os.environ | {"BENCH_DIR": str(work)})
