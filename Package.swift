@@ -1,8 +1,8 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-/// What LazyLibraries stands in for is not linked with.
-let lazyLibraries = ["curl", "ssl", "crypto", "xml2", "png16", "png", "turbojpeg", "blosc"].flatMap {
+/// What LazyLibraries stands in for is left out of the link.
+let withoutLibraries = ["curl", "ssl", "crypto", "xml2", "png16", "png", "turbojpeg", "blosc"].flatMap {
     ["-Xlinker", "--remap-inputs=*/lib\($0).so=/dev/null"]
 }
 
@@ -52,9 +52,8 @@ let package = Package(
             // Swift's own libraries in the program, and others only when they are called: most of a start of 15 ms was
             // the look-up of their symbols.
             linkerSettings: [
-                .unsafeFlags(["-static-stdlib", "-use-ld=lld"]), .unsafeFlags(lazyLibraries),
-                .linkedLibrary("_FoundationCShims"),
-                .linkedLibrary("_FoundationCollections"),
+                .unsafeFlags(["-static-stdlib", "-use-ld=lld"] + withoutLibraries),
+                .linkedLibrary("_FoundationCShims"), .linkedLibrary("_FoundationCollections"),
             ]),
         .executableTarget(name: "MainJob", dependencies: ["ImageHarvest"], path: "Examples"),
         .executableTarget(name: "HarvestReplica", dependencies: ["CZstd", "CZlib", "CTurboJPEG", "CSSL"]),

@@ -43,7 +43,7 @@ struct Harvest: AsyncParsableCommand {
             Terminal.say("harvest: the command line cannot be read: /proc/self/maps does not open")
             exit(withError: ExitCode(HarvestError.Kind.storage.exitCode))
         }
-        // While the command line is read: some 5 ms that the first request does not wait for.
+        // While the command line is read: some 3 ms that the first request does not wait for.
         if CommandLine.arguments.contains(where: { $0.contains("://") }) { Task.detached { HTTPClient.prepare() } }
         Signals.watch()
         await main(nil)

@@ -1,7 +1,8 @@
 // Libraries that the program loads when it first calls them: most of its start was the look-up of their symbols.
 //
 // Each function of theirs that the program calls is defined here under its own name; it finds the real one and calls it.
-// The headers check every signature. Linked with --as-needed, the program then names none of these libraries itself.
+// The headers check every signature. The libraries themselves are left out of the link (Package.swift), so that a
+// function without a definition here is an error there.
 #define _GNU_SOURCE
 #define CURL_DISABLE_TYPECHECK 1
 #include <blosc.h>
@@ -15,6 +16,7 @@
 #include <openssl/pem.h>
 #include <png.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <turbojpeg.h>
 
