@@ -76,7 +76,7 @@ let package = Package(
                 "ImageHarvest", "HarvestCore", "HarvestFormats", "HarvestStores", "HarvestTesting", "FaultServing",
             ]),
         .testTarget(name: "ReplicaTests", dependencies: ["HarvestReplica"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["ImageHarvest", "HarvestTesting"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["ImageHarvest", "HarvestTesting", "FaultServing"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -45,3 +45,7 @@ static inline void ccurl_multi_callbacks(CURLM *m, ccurl_socket s, ccurl_timer t
   curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, t);
   curl_multi_setopt(m, CURLMOPT_TIMERDATA, ctx);
 }
+// A socket that leads where it should already says so: curl connects it again, which a connected one takes (connect(2)).
+static inline void ccurl_opensocket(CURL *h, curl_opensocket_callback cb) {
+  curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, cb);
+}

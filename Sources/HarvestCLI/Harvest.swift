@@ -43,9 +43,19 @@ struct Harvest: AsyncParsableCommand {
             Terminal.say("harvest: the command line cannot be read: /proc/self/maps does not open")
             exit(withError: ExitCode(HarvestError.Kind.storage.exitCode))
         }
-        // While the command line is read: some 3 ms that the first request does not wait for.
-        if CommandLine.arguments.contains(where: { $0.contains("://") }) { Task.detached { HTTPClient.prepare() } }
+        prepare(CommandLine.arguments)
         Signals.watch()
         await main(nil)
+    }
+
+    /// Begins, while the command line is read, what its first request will wait for: some 10 ms, or a round trip.
+    private static func prepare(_ arguments: [String]) {
+        guard arguments.count > 2, let url = arguments[2...].first(where: { $0.contains("://") }) else { return }
+        var environment = TransportOptions.processEnvironment
+        if let flag = arguments.first(where: { $0.hasPrefix("--connect-to") }) {
+            environment["HARVEST_CONNECT_TO"] = flag
+        }
+        // Of a file, its beginning and its end are asked for at once.
+        HTTPClient.prepare(for: url, connections: arguments[1] == "probe" ? 2 : 1, environment: environment)
     }
 }

@@ -1,3 +1,4 @@
+import FaultServing
 import Foundation
 import Testing
 
@@ -49,5 +50,20 @@ struct ProbeCostTests {
             let run = try replica.run(["probe", file, "--json"] + flags)
             #expect(run.status == 64 && run.errors.contains("raise --max-requests or --max-bytes"), "\(run.errors)")
         }
+    }
+
+    /// Two for the beginning and the end of a file, opened before curl is there; one to a page.
+    @Test(arguments: [("probe", "/v.tif", 2), ("describe", "/page", 1)])
+    func `connections that are opened early are the ones that are used`(verb: String, path: String, count: Int) throws {
+        let server = FaultServer { request, _ in
+            var answer = FaultServer.ranged([UInt8](repeating: 0, count: 100_000), request)
+            answer.fault = .late(50)  // until all that is asked for at once has been asked for
+            return answer
+        }
+        defer { server.stop() }
+        let run = try Command.run([verb, server.url + path])
+        #expect(run.status != 0 && server.requests.count >= count, "\(run.errors)")
+        #expect(server.connections >= count)
+        #expect(Set(server.requests.map(\.connection)).count == server.connections, "one was opened in vain")
     }
 }

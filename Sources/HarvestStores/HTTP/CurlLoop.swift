@@ -122,6 +122,7 @@ final class CurlLoop: Sendable {
             takeEnded(&running)
             if Monotonic.now >= nextSweep {
                 sweep(&running)
+                EarlyConnections.shared.closeUnused()
                 nextSweep = Monotonic.now + sweepInterval
             }
         }
@@ -266,6 +267,7 @@ final class CurlLoop: Sendable {
         let me = Unmanaged.passUnretained(transfer).toOpaque()  // `active` keeps it alive
         _ = ccurl_ptr(handle, CURLOPT_PRIVATE, me)
         setCallbacks(handle, me)
+        if connectTo == nil, resolved == nil { EarlyConnections.shared.offer(to: handle, at: origin) }
     }
 
     private func setCallbacks(_ handle: UnsafeMutableRawPointer, _ me: UnsafeMutableRawPointer) {

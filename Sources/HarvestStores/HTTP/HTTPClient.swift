@@ -54,8 +54,17 @@ public final class HTTPClient: Sendable {
     private let budgets = Mutex<[WebAddress.Origin: RetryBudget]>([:])
     private let started = Mutex<CurlLoop?>(nil)
 
-    /// Does now what the first request of the process would wait for: curl is loaded and starts, in some 10 ms.
-    public static func prepare() { _ = CurlLoop.isReady }
+    /// Begins what the first request of the process would wait for: curl is loaded and starts, in some 10 ms, while
+    /// connections to the host of a web or FTP address are opened.
+    ///
+    /// - Parameter environment: As ``TransportOptions`` takes it; where it leads elsewhere, none is opened.
+    public static func prepare(for url: String, connections: Int, environment: [String: String]) {
+        Task.detached { _ = CurlLoop.isReady }
+        guard environment["HARVEST_CONNECT_TO", default: ""].isEmpty else { return }
+        Task.detached(executorPreference: Workers.files) {
+            EarlyConnections.shared.open(connections, to: url, proxies: ProxySettings(environment))
+        }
+    }
 
     /// - Throws: `.invalid` if an entry of `connectTo` is none.
     public init(options: TransportOptions = TransportOptions()) throws(HarvestError) {
@@ -201,10 +210,16 @@ public final class HTTPClient: Sendable {
             }
             get.line?.takesAhead = false
             try meter.admit()
-            let outcome = await loop.perform(request)
+            let outcome = await send(request)
             meter.ended(bytes: outcome.received)
             return outcome
         }
+    }
+
+    /// Hands a request to curl.
+    private func send(_ request: TransferRequest) async -> TransferOutcome {
+        await EarlyConnections.shared.settled(at: request.address.origin)
+        return await loop.perform(request)
     }
 
     /// What is asked of an origin, for whoever plans by it.
@@ -240,7 +255,7 @@ public final class HTTPClient: Sendable {
         return try await limiter.run(at: address.origin, ahead: isPlanned ? 1 : 0) {
             try Task.checkCancellation()
             try meter.admit()
-            let outcome = await loop.perform(request)
+            let outcome = await send(request)
             meter.ended(bytes: outcome.received)
             return outcome
         }
@@ -257,8 +272,8 @@ public final class HTTPClient: Sendable {
             _ in .stop
         }
         for _ in 0..<connections {
-            Task { [limiter, loop] in
-                _ = try? await limiter.run(at: root.origin, ahead: nil) { await loop.perform(request) }
+            Task {
+                _ = try? await limiter.run(at: root.origin, ahead: nil) { await self.send(request) }
             }
         }
         return true

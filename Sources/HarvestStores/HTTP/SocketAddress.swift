@@ -27,6 +27,9 @@ struct SocketAddress: Sendable {
         text = String(decoding: numeric.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// Whether these bytes are the same address, as the system lays it out.
+    func isSame(as other: UnsafeRawBufferPointer) -> Bool { bytes.elementsEqual(other) }
+
     func connect(_ socket: Int32) -> Int32 {
         bytes.withUnsafeBytes { memory in
             Glibc.connect(socket, memory.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(memory.count))

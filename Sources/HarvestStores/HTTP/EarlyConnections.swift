@@ -1,0 +1,142 @@
+import CCurl
+import Glibc
+import HarvestCore
+import Synchronization
+
+/// Connections to the host that a command line names, opened while curl, which will use them, is still being loaded: the
+/// handshake's round trip and the loading pass at the same time.
+///
+/// Nothing is sent on them before curl has them, and where they lead is checked as with any other.
+final class EarlyConnections: Sendable {
+    private enum Stage { case idle, resolving, connecting, over }
+
+    private struct State {
+        var stage = Stage.idle
+        var origin: WebAddress.Origin?
+        var place: SocketAddress?
+        var sockets: [Int32] = []
+        var openedAt = 0.0
+    }
+
+    /// The one of the process that the command line is for.
+    static let shared = EarlyConnections()
+
+    private let state = Mutex(State())
+    /// A handshake that takes longer is left to curl, which tries the host's other addresses too. Milliseconds.
+    private static let patience: Int32 = 1000
+    /// Seconds after which one is closed that nobody took: a server may have given it up by then.
+    private static let lifetime = 2.0
+
+    deinit { state.withLock { for socket in $0.sockets { close(socket) } } }
+
+    /// Opens connections to the host of an address, and waits until they are; once.
+    ///
+    /// Does nothing where the host is not asked directly, or the address is an odd one. That one fails is found by curl.
+    func open(_ count: Int, to url: String, proxies: ProxySettings) {
+        guard let origin = Self.origin(of: url), proxies.proxy(for: origin) == nil else { return }
+        let isFirst = state.withLock { state in
+            guard state.stage == .idle else { return false }
+            (state.stage, state.origin) = (.resolving, origin)
+            return true
+        }
+        guard isFirst, let place = SocketAddress(host: origin.host, port: origin.port) else { return }
+        let opened = state.withLock { state -> [Int32] in
+            guard state.stage == .resolving else { return [] }  // a request did not wait for the name
+            (state.stage, state.place) = (.connecting, place)
+            return (0..<count).compactMap { _ in Self.connecting(to: place) }
+        }
+        let connected = Self.connected(opened)
+        state.withLock { state in
+            guard state.stage == .connecting else { return }
+            (state.stage, state.sockets, state.openedAt) = (.over, connected, Monotonic.now)
+        }
+    }
+
+    /// Waits until what was begun for an origin is there, or will not be.
+    func settled(at origin: WebAddress.Origin) async {
+        while isConnecting(to: origin), !Task.isCancelled { try? await Task.sleep(for: .milliseconds(1)) }
+    }
+
+    private func isConnecting(to origin: WebAddress.Origin) -> Bool {
+        state.withLock { state in
+            guard state.origin == origin else { return false }
+            if state.stage == .resolving { state.stage = .over }
+            return state.stage == .connecting
+        }
+    }
+
+    /// Lets a transfer use what was opened, if anything was to its host.
+    func offer(to handle: UnsafeMutableRawPointer, at origin: WebAddress.Origin) {
+        guard state.withLock({ $0.origin == origin && !$0.sockets.isEmpty }) else { return }
+        ccurl_opensocket(handle) { _, _, address in
+            guard let address, let start = MemoryLayout<curl_sockaddr>.offset(of: \.addr) else { return -1 }
+            let wanted = UnsafeRawBufferPointer(
+                start: UnsafeRawPointer(address) + start, count: Int(address.pointee.addrlen))
+            let kind = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
+            return EarlyConnections.shared.take(to: wanted)
+                ?? socket(address.pointee.family, kind, address.pointee.protocol)
+        }
+    }
+
+    /// One that leads to an address of the system's form.
+    private func take(to wanted: UnsafeRawBufferPointer) -> Int32? {
+        state.withLock { state in
+            guard let place = state.place, place.isSame(as: wanted), Self.isFresh(state) else { return nil }
+            return state.sockets.popLast()
+        }
+    }
+
+    /// Closes what nobody took in time.
+    func closeUnused() {
+        state.withLock { state in
+            guard !state.sockets.isEmpty, !Self.isFresh(state) else { return }
+            for socket in state.sockets { close(socket) }
+            state.sockets = []
+        }
+    }
+
+    private static func isFresh(_ state: borrowing State) -> Bool { Monotonic.now - state.openedAt < lifetime }
+
+    private static func connecting(to place: SocketAddress) -> Int32? {
+        let kind = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+        let number = socket(place.family, Int32(kind), 0)
+        guard number >= 0 else { return nil }
+        if place.connect(number) == 0 || errno == EINPROGRESS { return number }
+        close(number)
+        return nil
+    }
+
+    /// Those of them that are connected in time; the others are closed.
+    private static func connected(_ sockets: [Int32]) -> [Int32] {
+        let end = Monotonic.now + Double(patience) / 1000
+        return sockets.filter { number in
+            var waiting = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
+            let left = Int32(max(0, (end - Monotonic.now) * 1000))
+            var fault: Int32 = 0
+            var size = socklen_t(MemoryLayout<Int32>.size)
+            let isConnected =
+                poll(&waiting, 1, left) == 1 && getsockopt(number, SOL_SOCKET, SO_ERROR, &fault, &size) == 0
+                && fault == 0
+            if !isConnected { close(number) }
+            return isConnected
+        }
+    }
+
+    /// The origin of a plain web or FTP address, without curl's help, which is not there yet.
+    private static func origin(of url: String) -> WebAddress.Origin? {
+        let ports = ["http": 80, "https": 443, "ftp": 21]
+        guard let colon = url.firstRange(of: "://"), let usual = ports[String(url[..<colon.lowerBound])] else {
+            return nil
+        }
+        let scheme = String(url[..<colon.lowerBound])
+        let authority = url[colon.upperBound...].prefix { !"/?#".contains($0) }
+        let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
+        let isName = parts[0].utf8.allSatisfy {
+            (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x2E
+        }
+        guard parts.count <= 2, !parts[0].isEmpty, isName,
+            let port = parts.count == 2 ? UInt16(parts[1]).map(Int.init) : usual, port > 0
+        else { return nil }
+        return WebAddress.Origin(scheme: scheme, host: String(parts[0]), port: port)
+    }
+}
