@@ -5,15 +5,25 @@ import Synchronization
 ///
 /// Each answer is handed to whoever reads its object first, failures included; every other read goes to the store below.
 public final class AheadStore: Store {
+    private struct Answer {
+        let task: Task<Reply, any Error>
+        var isRead = false
+    }
+
     private let base: any Store
-    private let answers: Mutex<[String: Task<Reply, any Error>]>
+    private let keepsAnswers: Bool
+    private let answers: Mutex<[String: Answer]>
 
     /// Sends the requests.
-    public init(_ base: any Store, asking keys: [String]) {
-        self.base = base
-        var tasks: [String: Task<Reply, any Error>] = [:]
-        for key in keys where tasks[key] == nil { tasks[key] = Task { try await base.read(key, .whole) } }
-        answers = Mutex(tasks)
+    ///
+    /// - Parameter keepsAnswers: Whether an answer is handed to those who read its object later, too.
+    public init(_ base: any Store, asking keys: [String], keepsAnswers: Bool = false) {
+        (self.base, self.keepsAnswers) = (base, keepsAnswers)
+        var asked: [String: Answer] = [:]
+        for key in keys where asked[key] == nil {
+            asked[key] = Answer(task: Task { try await base.read(key, .whole) })
+        }
+        answers = Mutex(asked)
     }
 
     deinit { finish() }
@@ -21,10 +31,11 @@ public final class AheadStore: Store {
     /// Gives up what nobody has read yet.
     public func finish() {
         let left = answers.withLock { answers in
-            defer { answers = [:] }
-            return answers
+            let left = answers.values.filter { !$0.isRead }
+            answers = answers.filter(\.value.isRead)
+            return left
         }
-        for task in left.values { task.cancel() }
+        for answer in left { answer.task.cancel() }
     }
 
     /// Whether any of the objects asked for is there.
@@ -33,7 +44,7 @@ public final class AheadStore: Store {
     ///   Absence, refusal and a page instead of an object are answers.
     public func hasAny() async throws -> Bool {
         var obstacle: (any Error)?
-        for task in answers.withLock({ Array($0.values) }) {
+        for task in answers.withLock({ $0.values.map(\.task) }) {
             do {
                 _ = try await Self.value(of: task)
                 return true
@@ -49,10 +60,16 @@ public final class AheadStore: Store {
     public var knowsTails: Bool { base.knowsTails }
 
     public func read(_ key: String, _ range: ByteRange) async throws -> Reply {
-        guard range == .whole, let task = answers.withLock({ $0.removeValue(forKey: key) }) else {
-            return try await base.read(key, range)
-        }
+        guard range == .whole, let task = take(key) else { return try await base.read(key, range) }
         return try await Self.value(of: task)
+    }
+
+    private func take(_ key: String) -> Task<Reply, any Error>? {
+        answers.withLock { answers in
+            guard keepsAnswers else { return answers.removeValue(forKey: key)?.task }
+            answers[key]?.isRead = true
+            return answers[key]?.task
+        }
     }
 
     public func list(_ prefix: String) async throws -> Listing { try await base.list(prefix) }

@@ -87,12 +87,13 @@ extension Context {
     ///
     /// Where the answer to a question costs more than the wait for it (FTP), or nothing, nothing is asked ahead.
     func askAhead(
-        _ address: Address, format: String? = nil, meter: Meter, session: ProbeSession? = nil
+        _ address: Address, format: String? = nil, meter: Meter, session: ProbeSession? = nil,
+        keepsAnswers: Bool = false
     ) throws -> AheadStore {
         let store = try stores.open(address, meter: meter, session: session)
         let isAsked = store.isRemote && store.knowsTails
         let likely = try candidates(address, named: format ?? address.format).prefix { !$0.documents.isEmpty }
-        return AheadStore(store, asking: isAsked ? likely.flatMap(\.documents) : [])
+        return AheadStore(store, asking: isAsked ? likely.flatMap(\.documents) : [], keepsAnswers: keepsAnswers)
     }
 
     private func candidates(_ address: Address, named name: String?) throws -> [any Format] {

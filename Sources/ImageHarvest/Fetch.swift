@@ -137,7 +137,7 @@ extension Context {
         let meter = Meter(), start = ContinuousClock.now
         let source = Address(link.url)
         let store = try stores.open(source, meter: meter)
-        let plan = try await plan(source, link, options, opened, meter)
+        let (plan, read) = try await plan(source, link, options, opened, store, meter)
         var outcome = Outcome(address: address, folder: options.folder, plan: plan.sentence)
         (outcome.isDryRun, outcome.size) = (options.isDryRun, plan.size)
         options.events(.plan(plan.sentence, plan.size))
@@ -170,7 +170,7 @@ extension Context {
             outcome.plan = "whole file, \(file.bytes) bytes"
         case .part(let part, let contents, let name):
             let format = try folderFormat(contents.format, source)
-            var copy = try await format.copy(part, of: contents, in: store)
+            var copy = try await format.copy(part, of: contents, in: read)
             try options.filter(&copy.objects, format: contents.format, source)
             outcome.folder = "\(options.folder)/\(name)"
             outcome.crop = CopiedBox(part, copy)
@@ -214,24 +214,29 @@ extension Context {
 
     /// What to bring, and the format it is in. A file that no format here reads, or that a server gives only in one
     /// piece, is brought whole.
+    ///
+    /// - Returns: The plan, and the store with those documents that were read for it.
     private func plan(
-        _ source: Address, _ link: Link, _ options: FetchOptions, _ opened: Contents?, _ meter: Meter
-    ) async throws -> FetchPlan {
+        _ source: Address, _ link: Link, _ options: FetchOptions, _ opened: Contents?, _ store: any Store,
+        _ meter: Meter
+    ) async throws -> (FetchPlan, any Store) {
         // A file that is wanted whole is not read first: its server says soon enough how long it is.
-        if opened == nil, options.asksForAll, isFile(source, link.format) { return try FetchPlan(wholeFile: source) }
+        if opened == nil, options.asksForAll, isFile(source, link.format) {
+            return (try FetchPlan(wholeFile: source), store)
+        }
         do {
-            let contents: Contents
-            if let opened {
-                contents = opened
-            } else {
-                contents = try await open(source, format: link.format, meter: meter)
+            var (contents, read) = (opened, store)
+            if contents == nil {
+                let ahead = try askAhead(source, format: link.format, meter: meter, keepsAnswers: true)
+                contents = try await open(source, format: link.format, meter: meter, ahead: ahead)
+                read = ahead
             }
-            return try FetchPlan(
-                contents, source, isFolder: formats.contains { $0.name == contents.format && $0 is any FolderFormat },
-                options)
+            guard let contents else { return (try FetchPlan(wholeFile: source), store) }
+            let isFolder = formats.contains { $0.name == contents.format && $0 is any FolderFormat }
+            return (try FetchPlan(contents, source, isFolder: isFolder, options), read)
         } catch let error as HarvestError where error.kind == .unsupported {
             guard options.takesUnread, !Self.folderExtensions.contains(source.fileExtension) else { throw error }
-            return try FetchPlan(wholeFile: source)
+            return (try FetchPlan(wholeFile: source), store)
         }
     }
 

@@ -42,6 +42,21 @@ struct AheadStoreTests {
         #expect(base.count == 4)
     }
 
+    @Test func `an answer that is kept is given to all, absence too, until nobody wants what is left`() async throws {
+        let base = CountingStore(Shelf(["a": [1, 2]]), isRemote: true)
+        let store = AheadStore(base, asking: ["a", "b", "c"], keepsAnswers: true)
+        for _ in 0..<3 {
+            #expect(try await store.read("a", .whole).bytes.array == [1, 2])
+            #expect(try await store.readIfPresent("b") == nil)
+        }
+        #expect(try await store.hasAny() && base.count == 3)
+        store.finish()
+        #expect(try await store.read("a", .whole).bytes.array == [1, 2])
+        #expect(base.count == 3)
+        #expect(try await store.readIfPresent("c") == nil)
+        #expect(base.count == 4)
+    }
+
     @Test func `absence is handed on, and is no presence`() async throws {
         let store = AheadStore(Shelf(["b": [1]]), asking: ["a", "c"])
         #expect(try await store.hasAny() == false)

@@ -8,7 +8,7 @@ import Testing
     ///
     /// - Parameter capacity: Objects a second that the host brings at the most with so many at a time.
     private func simulate(
-        _ window: inout RequestWindow, count: Int, bytes: Int = 65_536, latency: Double = 0.02,
+        _ window: inout RequestWindow, count: Int, bytes: Int = 65_536, latency: Double = 0.02, isAhead: Bool = false,
         capacity: (Int) -> Double
     ) -> Double {
         var now = 0.0
@@ -21,7 +21,7 @@ import Testing
             let size = running.count
             now += 1 / min(Double(size) / latency, capacity(size))
             let start = running.removeFirst()
-            window.ended(bytes: bytes, seconds: max(latency, now - start), others: left > 0, now: now)
+            window.ended(bytes: bytes, seconds: max(latency, now - start), others: left > 0, isAhead: isAhead, now: now)
         }
         return now
     }
@@ -31,6 +31,16 @@ import Testing
         let seconds = simulate(&window, count: 20_000) { _ in 1e6 }
         #expect(window.size == 128)
         #expect(seconds < 1.25 * 20_000 * 0.02 / 128, "\(seconds)")
+    }
+
+    @Test func `over connections that are there already the most is found in half the time`() {
+        let seconds = [false, true].map { isAhead in
+            var window = RequestWindow(size: 16, most: 128)
+            defer { #expect(window.size == 128) }
+            // Alone with 128 at a time from the start it would be this: the rest is the search.
+            return simulate(&window, count: 5000, isAhead: isAhead) { _ in 1e6 } - 5000 * 0.02 / 128
+        }
+        #expect(seconds[1] < 0.6 * seconds[0], "\(seconds)")
     }
 
     @Test func `where more bring no more, the number stays what brought more`() {

@@ -29,7 +29,10 @@ extension Zarr2: FolderFormat {
 
 /// A copy of a whole hierarchy: every document and every chunk, each under its own key.
 struct ZarrWholeCopy {
-    let store: any Store
+    private let store: any Store
+
+    /// The consolidated metadata is asked for beside all else.
+    init(store: any Store) { self.store = AheadStore(store, asking: [".zmetadata"], keepsAnswers: true) }
 
     func plan() async throws -> FolderCopy {
         let tree = try await tree()

@@ -85,7 +85,7 @@ extension ZarrTree {
             var children: [String] = []
             for group in groups {
                 requests += 1
-                for name in try await store.list(group).folders {
+                for name in try await Self.folders(in: group, isRoot: group == root.path, of: store) {
                     if (try? Key.components(of: name))?.count == 1 { children.append(ZarrNode.key(name, group)) }
                 }
             }
@@ -105,6 +105,13 @@ extension ZarrTree {
         }
         arrays.sort { $0.path < $1.path }
         self.groups.sort { $0.path < $1.path }
+    }
+
+    /// A web server that has no page for a folder whose documents are there cannot list.
+    private static func folders(in group: String, isRoot: Bool, of store: any Store) async throws -> [String] {
+        do { return try await store.list(group).folders } catch let error as HarvestError
+            where error.kind == .notFound && isRoot && store.isRemote
+        { throw HarvestError.unsupported("the store has no listing", at: store.place(group)) }
     }
 
     static func read(_ paths: [String], in store: any Store) async throws -> [ZarrNode] {

@@ -17,6 +17,8 @@ struct AheadLines {
         /// The line of a head that has come so far, and bytes of body still to come; `nil` within a head.
         var line: [UInt8] = [], rest: Int?
         var endsHere = false
+        /// Whether it is told when more can be sent.
+        var awaitsSending = true
         var isHTTP11 = false
         var stirredAt: Double
         var answered = 0
@@ -196,6 +198,8 @@ struct AheadLines {
     }
 
     private func watch(_ line: Line) {
+        guard line.awaitsSending == line.unsent.isEmpty else { return }
+        line.awaitsSending.toggle()
         let events = EPOLLIN.rawValue | (line.unsent.isEmpty ? 0 : EPOLLOUT.rawValue)
         var event = epoll_event(events: events, data: epoll_data_t(fd: line.socket))
         epoll_ctl(epoll, EPOLL_CTL_MOD, line.socket, &event)
@@ -294,6 +298,7 @@ struct AheadLines {
     private func outcome(of ahead: Ahead) -> TransferOutcome {
         var outcome = ahead.transfer.outcome()
         outcome.peer = ahead.place.text
+        outcome.isAhead = true
         return outcome
     }
 

@@ -132,13 +132,13 @@ final class Limiter: Sendable {
     ) async throws -> TransferOutcome {
         let origin = limits.gate(of: asked), line = line.map { ObjectIdentifier($0) }
         if !follows(line, at: origin) { try await enter(origin, line) }
-        var received = 0, start = 0.0
-        defer { leave(origin, line, received: received, since: start) }
+        var received = 0, isAhead = false, start = 0.0
+        defer { leave(origin, line, received: received, isAhead: isAhead, since: start) }
         let delay = delay(at: origin, for: asked, ahead: ahead)
         if delay > 0 { try await Task.sleep(for: .seconds(delay)) }
         start = Monotonic.now
         let outcome = try await body()
-        received = outcome.received
+        (received, isAhead) = (outcome.received, outcome.isAhead)
         return outcome
     }
 
@@ -216,14 +216,17 @@ final class Limiter: Sendable {
         }
     }
 
-    private func leave(_ origin: WebAddress.Origin, _ line: ObjectIdentifier?, received: Int, since start: Double) {
+    private func leave(
+        _ origin: WebAddress.Origin, _ line: ObjectIdentifier?, received: Int, isAhead: Bool, since start: Double
+    ) {
         let now = Monotonic.now
         let (admitted, found) = state.withLock { state in
             state.at(origin, limits, profiles) { gate in
                 gate.left(line)
                 if start > 0 {
                     gate.window.ended(
-                        bytes: received, seconds: now - start, others: !gate.waiters.isEmpty, now: now)
+                        bytes: received, seconds: now - start, others: !gate.waiters.isEmpty, isAhead: isAhead, now: now
+                    )
                 }
                 let found = gate.window.isFound && gate.noted != gate.window.size ? gate.window.size : nil
                 gate.noted = found ?? gate.noted

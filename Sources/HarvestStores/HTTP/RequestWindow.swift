@@ -38,7 +38,8 @@ struct RequestWindow: Sendable {
     ///   - bytes: Of its body.
     ///   - seconds: From its start.
     ///   - others: Whether more wait: only then the number is what holds them up.
-    mutating func ended(bytes: Int, seconds: Double, others: Bool, now: Double) {
+    ///   - isAhead: Whether it shared a connection with others, so that a larger number needs no new ones.
+    mutating func ended(bytes: Int, seconds: Double, others: Bool, isAhead: Bool = false, now: Double) {
         latency = min(latency, max(seconds, 0.001))
         guard others, now >= holdsUntil else {
             since = nil
@@ -46,14 +47,15 @@ struct RequestWindow: Sendable {
         }
         guard let since else {
             // What a new number brings shows once the connections are there.
-            self.since = now + max(0.03, min(1, 3 * latency))
+            self.since = now + (isAhead ? min(1, latency) : max(0.03, min(1, 3 * latency)))
             (requests, self.bytes) = (0, 0)
             return
         }
         guard now >= since else { return }
         requests += 1
         self.bytes += bytes
-        guard now - since >= max(0.1, min(2, 4 * latency)), requests >= 2 * size else { return }
+        let look = isAhead ? max(0.05, min(1, 2 * latency)) : max(0.1, min(2, 4 * latency))
+        guard now - since >= look, requests >= 2 * size else { return }
         judge(Double(self.bytes + requests * Self.overhead) / (now - since), now)
         self.since = nil
     }

@@ -56,7 +56,9 @@ public struct RetryPolicy: Sendable {
     ///   - random: 0 up to 1, the jitter.
     ///   - budget: The origin's, shared by all requests to it.
     ///   - now: Seconds on a monotonic clock.
-    public mutating func record(_ event: Event, random: Double, budget: inout RetryBudget, now: Double) -> Action {
+    public mutating func record(
+        _ event: Event, random: @autoclosure () -> Double, budget: inout RetryBudget, now: Double
+    ) -> Action {
         attempts += 1
         var least = 0.0
         switch event {
@@ -69,7 +71,7 @@ public struct RetryPolicy: Sendable {
         }
         guard attempts < options.attempts, budget.take(now: now) else { return .giveUp }
         let bound = min(options.cap, options.base * Double(1 << min(attempts - 1, 30)))
-        return .retry(after: max(random * bound, least))
+        return .retry(after: max(random() * bound, least))
     }
 }
 

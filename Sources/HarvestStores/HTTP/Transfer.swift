@@ -60,6 +60,8 @@ struct TransferOutcome: Sendable {
     /// The numeric address that answered.
     var peer: String?
     var failure: TransferFailure?
+    /// Whether it came over a connection that others share.
+    var isAhead = false
     /// Lines that an FTP server answered, over the whole connection's part in this transfer.
     var replies: [String] = []
     /// Seconds since 1970 at which an FTP server says that the file was changed; `nil` if it does not.
