@@ -15,6 +15,8 @@ import Testing
         var cuts = 0
         var isComplete: Bool
         var repeated: Int
+        /// Bytes behind the first hole a quarter of a second before the end: so much is hashed after it.
+        var left = 0
     }
 
     /// Lets a planner divide `total` bytes; each request waits a round trip before its first byte.
@@ -47,6 +49,7 @@ import Testing
         now = roundTrip
         var planner = DownloadPlanner(total: total, options: options, now: now)
         var outcome = Outcome(seconds: 0, isComplete: false, repeated: 0)
+        var fronts: [Int] = []
         let id = planner.adopt(first, openedAt: 0, now: now)
         lanes[id] = Lane(connection: connection(), range: first, firstByteAt: now)
         outcome.opened = 1
@@ -90,8 +93,10 @@ import Testing
             }
             outcome.cuts += planner.takeNews().count { if case .took = $0 { true } else { false } }
             if planner.isComplete { break }
+            fronts.append(planner.done.front)
             now += step
         }
+        outcome.left = total - (fronts.dropLast(Int(0.25 / step)).last ?? 0)
         (outcome.seconds, outcome.isComplete, outcome.repeated) = (now, planner.isComplete, planner.repeated)
         return outcome
     }
@@ -150,6 +155,16 @@ import Testing
         let ideal = Double(size) / speeds.prefix(16).reduce(0, +)
         let found = simulate(size, ahead: true) { connection, _ in speeds[connection % 64] }
         #expect(found.isComplete && found.seconds < 1.12 * ideal, "\(found.seconds / ideal)")
+    }
+
+    @Test(arguments: 1...6) func `what is hashed on the way is mostly whole before the end`(seed: UInt64) {
+        let speeds = speeds(seed)
+        let left = [Double.infinity, 1e9].map { rate in
+            let outcome = simulate(size, options: .init(hashRate: rate), ahead: true) { lane, _ in speeds[lane] }
+            #expect(outcome.isComplete && outcome.seconds < 1.1 * Double(size) / speeds[..<16].reduce(0, +))
+            return outcome.left
+        }
+        #expect(left[1] < size / 2 && left[1] < left[0])
     }
 
     @Test func `a fast link is left to one connection`() {

@@ -363,15 +363,14 @@ struct DownloadPlanner: Sendable {
             return nil
         }
         guard options.isBounded else { return gaps.remove(at: index) }
-        let rate = rate ?? medianRate()
-        // What a slow one holds up in front goes first.
-        if let rate, let tail = cutTail(by: rate, now, laterThan: 1.5 * options.chunkSeconds) {
-            return Gap(range: tail)
-        }
+        let rate = rate ?? medianRate(), seconds = chunkSeconds
+        // What a slow one holds up in front goes first; what is cut off is partly sent in vain.
+        let late = 1.5 * (isEven ? options.chunkSeconds : seconds)
+        if let rate, let tail = cutTail(by: rate, now, laterThan: late) { return Gap(range: tail) }
         var gap = gaps.remove(at: index)
         let unowned = gap.range.count + gaps.reduce(0) { $0 + $1.range.count }
         var size = max(options.chunk.lowerBound, 2 * last)
-        if let rate { size = Int(min(rate * options.chunkSeconds, 1e12)) }
+        if let rate { size = Int(min(rate * seconds, 1e12)) }
         size = min(size, options.chunk.upperBound)
         // Of a slow one the last ranges are shorter: what is cut off from a range on its way is partly sent in vain. Where
         // they cost no time they are so short that nothing need be cut off.
@@ -386,6 +385,14 @@ struct DownloadPlanner: Sendable {
             gap.range = gap.range.lowerBound..<rest.lowerBound
         }
         return gap
+    }
+
+    /// Seconds that a range should take. Of a transfer that is soon over they are fewer: its checksum follows what is whole
+    /// from the first byte on, and what lies behind the oldest range is left for the end.
+    private var chunkSeconds: Double {
+        let speed = parts.values.reduce(0) { $0 + ($1.rate ?? 0) }
+        guard speed > 0, options.hashRate.isFinite else { return options.chunkSeconds }
+        return min(options.chunkSeconds, max(options.chunkSeconds / 4, Double(remaining) / speed / 4))
     }
 
     /// Whether all connections are about as fast as each other.
@@ -459,7 +466,7 @@ struct DownloadPlanner: Sendable {
         let length = Double(victim.end - victim.position), rate = victim.rate ?? usual
         // Another request costs a round trip, and what is on its way behind the cut is sent in vain: the victim must end
         // sooner by more.
-        let least = max(Double(options.leastTail), rate * (roundTrip ?? 0) * (isEven ? 2 : 1))
+        let least = max(Double(options.leastTail), rate * (roundTrip ?? 0) * (isEven ? 4 : 1))
         let free = length - rate * (wait ?? roundTrip ?? 0)
         // All that are idle share it, but no more of them than get something worth a request.
         let sharers = max(1, min(Double(wanted(now) - running), free / least - rate / own))

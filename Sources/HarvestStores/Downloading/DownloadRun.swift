@@ -291,7 +291,8 @@ final class DownloadRun: Sendable {
 
     private func line(_ number: Int) -> RequestLine? {
         state.withLock { state in
-            guard number != Self.firstLine, state.planner?.roundTrip ?? 0 >= Self.shortTrip else { return nil }
+            let isNear = state.planner?.roundTrip ?? 0 < Self.shortTrip
+            guard number != Self.firstLine || isNear else { return nil }
             let line = state.lines[number] ?? RequestLine()
             state.lines[number] = line
             return line
