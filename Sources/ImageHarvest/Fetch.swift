@@ -225,13 +225,15 @@ extension Context {
             return (try FetchPlan(wholeFile: source), store)
         }
         do {
-            var (contents, read) = (opened, store)
-            if contents == nil {
+            let contents: Contents
+            var read = store
+            if let opened {
+                contents = opened
+            } else {
                 let ahead = try askAhead(source, format: link.format, meter: meter, keepsAnswers: true)
                 contents = try await open(source, format: link.format, meter: meter, ahead: ahead)
                 read = ahead
             }
-            guard let contents else { return (try FetchPlan(wholeFile: source), store) }
             let isFolder = formats.contains { $0.name == contents.format && $0 is any FolderFormat }
             return (try FetchPlan(contents, source, isFolder: isFolder, options), read)
         } catch let error as HarvestError where error.kind == .unsupported {

@@ -18,6 +18,7 @@ final class Bell: Sendable {
         var one: UInt64 = 1
         // A bell that is not heard would be a wait for nothing.
         for _ in 0..<10 where write(number, &one, 8) == 8 || errno == EAGAIN { return }
+        isRinging.store(false, ordering: .releasing)
     }
 
     /// Takes in that it rang; what it rang for is looked at after this.

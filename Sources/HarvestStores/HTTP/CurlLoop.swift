@@ -267,10 +267,7 @@ final class CurlLoop: Sendable {
         let me = Unmanaged.passUnretained(transfer).toOpaque()  // `active` keeps it alive
         _ = ccurl_ptr(handle, CURLOPT_PRIVATE, me)
         setCallbacks(handle, me)
-        // The first request gets it, and not those that only log in for later ones.
-        if connectTo == nil, resolved == nil, transfer.request.ftp?.isLogin != true {
-            EarlyConnections.shared.offer(to: handle, at: origin)
-        }
+        if transfer.request.isEarly, connectTo == nil, resolved == nil { EarlyConnections.shared.offer(to: handle) }
     }
 
     private func setCallbacks(_ handle: UnsafeMutableRawPointer, _ me: UnsafeMutableRawPointer) {

@@ -15,10 +15,12 @@ final class EarlyConnections: Sendable {
         var origin: WebAddress.Origin?
         var place: SocketAddress?
         var sockets: [Int32] = []
+        /// As many requests may still wait for one.
+        var unclaimed = 0
         var openedAt = 0.0
     }
 
-    /// The one of the process that the command line is for.
+    /// Those of the process: it has one command line.
     static let shared = EarlyConnections()
 
     private let state = Mutex(State())
@@ -27,7 +29,7 @@ final class EarlyConnections: Sendable {
     /// Seconds after which one is closed that nobody took: a server may have given it up by then.
     private static let lifetime = 2.0
 
-    deinit { state.withLock { for socket in $0.sockets { close(socket) } } }
+    private init() {}
 
     /// Opens connections to the host of an address, and waits until they are; once.
     ///
@@ -42,8 +44,9 @@ final class EarlyConnections: Sendable {
         guard isFirst, let place = SocketAddress(host: origin.host, port: origin.port) else { return }
         let opened = state.withLock { state -> [Int32] in
             guard state.stage == .resolving else { return [] }  // a request did not wait for the name
-            (state.stage, state.place) = (.connecting, place)
-            return (0..<count).compactMap { _ in Self.connecting(to: place) }
+            let opened = (0..<count).compactMap { _ in Self.connecting(to: place) }
+            (state.stage, state.place, state.unclaimed) = (.connecting, place, opened.count)
+            return opened
         }
         let connected = Self.connected(opened)
         state.withLock { state in
@@ -52,22 +55,25 @@ final class EarlyConnections: Sendable {
         }
     }
 
-    /// Waits until what was begun for an origin is there, or will not be.
-    func settled(at origin: WebAddress.Origin) async {
-        while isConnecting(to: origin), !Task.isCancelled { try? await Task.sleep(for: .milliseconds(1)) }
-    }
-
-    private func isConnecting(to origin: WebAddress.Origin) -> Bool {
-        state.withLock { state in
+    /// Waits for one that was begun to an origin, where none of the requests before was to have it.
+    ///
+    /// - Returns: Whether the request is to have it; another opens a connection of its own at once.
+    func claim(at origin: WebAddress.Origin) async -> Bool {
+        let isMine = state.withLock { state in
             guard state.origin == origin else { return false }
             if state.stage == .resolving { state.stage = .over }
-            return state.stage == .connecting
+            guard state.unclaimed > 0 else { return false }
+            state.unclaimed -= 1
+            return true
         }
+        while isMine, state.withLock({ $0.stage == .connecting }), !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(1))
+        }
+        return isMine
     }
 
-    /// Lets a transfer use what was opened, if anything was to its host.
-    func offer(to handle: UnsafeMutableRawPointer, at origin: WebAddress.Origin) {
-        guard state.withLock({ $0.origin == origin && !$0.sockets.isEmpty }) else { return }
+    /// Lets a transfer use what was opened.
+    func offer(to handle: UnsafeMutableRawPointer) {
         ccurl_opensocket(handle) { _, _, address in
             guard let address, let start = MemoryLayout<curl_sockaddr>.offset(of: \.addr) else { return -1 }
             let wanted = UnsafeRawBufferPointer(

@@ -218,7 +218,11 @@ public final class HTTPClient: Sendable {
 
     /// Hands a request to curl.
     private func send(_ request: TransferRequest) async -> TransferOutcome {
-        await EarlyConnections.shared.settled(at: request.address.origin)
+        var request = request
+        // Not those that only log in for later ones.
+        if request.ftp?.isLogin != true {
+            request.isEarly = await EarlyConnections.shared.claim(at: request.address.origin)
+        }
         return await loop.perform(request)
     }
 

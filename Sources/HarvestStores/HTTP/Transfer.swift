@@ -33,6 +33,8 @@ struct TransferRequest: Sendable {
     var isLong = false
     /// The requests that it follows.
     var line: RequestLine?
+    /// Whether it is to have a connection that was opened early.
+    var isEarly = false
     var plan: @Sendable (HTTPHead) -> BodyPlan
 }
 
