@@ -24,6 +24,19 @@ CALLS = {
 LOADERS = ("openat", "mmap", "pread64,read")  # calls that are mostly the loader's: all of the last 40, a few of the others
 
 
+def whole(lines):
+    """A log of strace in which no call is cut in two by another thread's."""
+    begun, out = {}, []
+    for line in lines:
+        thread, said = line.rstrip("\n").split(None, 1) if " " in line.strip() else ("", line.rstrip("\n"))
+        if said.endswith("<unfinished ...>"):
+            begun[thread] = said[:-len("<unfinished ...>")]
+            continue
+        resumed = re.match(r"<\.\.\. \w+ resumed>", said)
+        out.append(thread + " " + (begun.pop(thread, "") + said[resumed.end():] if resumed else said))
+    return "\n".join(out + ["%s %s" % cut for cut in begun.items()])
+
+
 def torture(o, server, top):
     """Lets each call of one kind fail in turn, until a run passes untouched; then runs the command again without."""
     if not shutil.which("strace"):
@@ -53,7 +66,7 @@ def torture(o, server, top):
         prefix = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", log, "-e", "trace=" + call,
                   "-e", "inject=%s:error=%s:when=%s" % (call, error, when)]
         status, said = soak.fetch(o, url, into, top, prefix=prefix)
-        calls = open(log, errors="replace").read()
+        calls = whole(open(log, errors="replace"))
         hit = "INJECTED" in calls
         # Where its last word could not be written, the status alone says it.
         mute = re.search(r"write\([12], .*INJECTED", calls)
