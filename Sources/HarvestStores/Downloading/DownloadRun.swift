@@ -283,12 +283,14 @@ final class DownloadRun: Sendable {
 
     // MARK: Requests
 
-    /// The first request shows what the far side is: it and what follows it take the usual way.
+    /// The first request shows what the far side is, and takes the usual way.
     private static let firstLine = 1
 
-    /// Where a round trip is shorter than this, nothing is gained by asking ahead.
+    /// Where a round trip is shorter than this, another connection costs nothing.
     private static let shortTrip = 0.005
 
+    /// What a request goes on; `nil` is the usual way, on which what follows the first one stays where another connection
+    /// would have to be waited for.
     private func line(_ number: Int) -> RequestLine? {
         state.withLock { state in
             let isNear = state.planner?.roundTrip ?? 0 < Self.shortTrip

@@ -39,13 +39,10 @@ final class HashLane: Sendable {
     /// Bytes a second that a sha256 takes in on this machine.
     static let usualRate: Double = {
         let bytes = [UInt8](repeating: 0, count: 256 << 10)
-        func once() -> Double {
-            let start = Monotonic.now
-            _ = Digest.hex(.sha256, of: bytes)
-            return Double(bytes.count) / max(Monotonic.now - start, 1e-6)
-        }
-        // The first one loads the library, and any may be held up.
-        return (0..<4).map { _ in once() }.max() ?? .infinity
+        _ = Digest.hex(.sha256, of: [])  // loads the library
+        let start = Monotonic.now
+        _ = Digest.hex(.sha256, of: bytes)
+        return Double(bytes.count) / max(Monotonic.now - start, 1e-6)
     }()
     /// Less than this is left for the next time.
     private static let worthwhile = 4 << 20

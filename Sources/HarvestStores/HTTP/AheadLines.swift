@@ -169,16 +169,10 @@ struct AheadLines {
     }
 
     private mutating func open(_ place: SocketAddress, _ origin: WebAddress.Origin) -> Line? {
-        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let socket = Glibc.socket(place.family, kind, 0)
-        guard socket >= 0 else { return nil }
+        guard let socket = place.connecting() else { return nil }
         var yes: Int32 = 1
         setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
         setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &yes, socklen_t(MemoryLayout<Int32>.size))
-        guard place.connect(socket) == 0 || errno == EINPROGRESS else {
-            close(socket)
-            return nil
-        }
         let line = Line(socket, origin, Monotonic.now)
         lines[socket] = line
         var event = epoll_event(events: EPOLLIN.rawValue | EPOLLOUT.rawValue, data: epoll_data_t(fd: socket))
@@ -208,10 +202,7 @@ struct AheadLines {
     mutating func stirred(_ socket: Int32, _ events: UInt32) {
         guard let line = lines[socket] else { return }
         if !line.isConnected {
-            var code: Int32 = 0
-            var length = socklen_t(MemoryLayout<Int32>.size)
-            getsockopt(socket, SOL_SOCKET, SO_ERROR, &code, &length)
-            guard code == 0, events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) == 0 else {
+            guard SocketAddress.isSound(socket), events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) == 0 else {
                 return drop(line, isFault: true)
             }
             line.isConnected = true

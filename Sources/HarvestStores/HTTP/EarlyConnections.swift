@@ -8,10 +8,11 @@ import Synchronization
 ///
 /// Nothing is sent on them before curl has them, and where they lead is checked as with any other.
 final class EarlyConnections: Sendable {
-    private enum Stage { case idle, resolving, connecting, over }
+    private enum Stage { case resolving, connecting, over }
 
     private struct State {
-        var stage = Stage.idle
+        var stage = Stage.resolving
+        /// What is opened; `nil` before that.
         var origin: WebAddress.Origin?
         var place: SocketAddress?
         var sockets: [Int32] = []
@@ -37,14 +38,14 @@ final class EarlyConnections: Sendable {
     func open(_ count: Int, to url: String, proxies: ProxySettings) {
         guard let origin = Self.origin(of: url), proxies.proxy(for: origin) == nil else { return }
         let isFirst = state.withLock { state in
-            guard state.stage == .idle else { return false }
-            (state.stage, state.origin) = (.resolving, origin)
+            guard state.origin == nil else { return false }
+            state.origin = origin
             return true
         }
         guard isFirst, let place = SocketAddress(host: origin.host, port: origin.port) else { return }
         let opened = state.withLock { state -> [Int32] in
             guard state.stage == .resolving else { return [] }  // a request did not wait for the name
-            let opened = (0..<count).compactMap { _ in Self.connecting(to: place) }
+            let opened = (0..<count).compactMap { _ in place.connecting() }
             (state.stage, state.place, state.unclaimed) = (.connecting, place, opened.count)
             return opened
         }
@@ -103,26 +104,13 @@ final class EarlyConnections: Sendable {
 
     private static func isFresh(_ state: borrowing State) -> Bool { Monotonic.now - state.openedAt < lifetime }
 
-    private static func connecting(to place: SocketAddress) -> Int32? {
-        let kind = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
-        let number = socket(place.family, Int32(kind), 0)
-        guard number >= 0 else { return nil }
-        if place.connect(number) == 0 || errno == EINPROGRESS { return number }
-        close(number)
-        return nil
-    }
-
     /// Those of them that are connected in time; the others are closed.
     private static func connected(_ sockets: [Int32]) -> [Int32] {
         let end = Monotonic.now + Double(patience) / 1000
         return sockets.filter { number in
             var waiting = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
             let left = Int32(max(0, (end - Monotonic.now) * 1000))
-            var fault: Int32 = 0
-            var size = socklen_t(MemoryLayout<Int32>.size)
-            let isConnected =
-                poll(&waiting, 1, left) == 1 && getsockopt(number, SOL_SOCKET, SO_ERROR, &fault, &size) == 0
-                && fault == 0
+            let isConnected = poll(&waiting, 1, left) == 1 && SocketAddress.isSound(number)
             if !isConnected { close(number) }
             return isConnected
         }
@@ -130,18 +118,16 @@ final class EarlyConnections: Sendable {
 
     /// The origin of a plain web or FTP address, without curl's help, which is not there yet.
     private static func origin(of url: String) -> WebAddress.Origin? {
-        let ports = ["http": 80, "https": 443, "ftp": 21]
-        guard let colon = url.firstRange(of: "://"), let usual = ports[String(url[..<colon.lowerBound])] else {
-            return nil
-        }
+        guard let colon = url.firstRange(of: "://") else { return nil }
         let scheme = String(url[..<colon.lowerBound])
+        guard ["http", "https", "ftp"].contains(scheme) else { return nil }
         let authority = url[colon.upperBound...].prefix { !"/?#".contains($0) }
         let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
         let isName = parts[0].utf8.allSatisfy {
             (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x2E
         }
         guard parts.count <= 2, !parts[0].isEmpty, isName,
-            let port = parts.count == 2 ? UInt16(parts[1]).map(Int.init) : usual, port > 0
+            let port = parts.count == 2 ? UInt16(parts[1]).map(Int.init) : WebAddress.usualPort(scheme), port > 0
         else { return nil }
         return WebAddress.Origin(scheme: scheme, host: String(parts[0]), port: port)
     }

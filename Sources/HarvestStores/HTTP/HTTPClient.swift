@@ -219,10 +219,7 @@ public final class HTTPClient: Sendable {
     /// Hands a request to curl.
     private func send(_ request: TransferRequest) async -> TransferOutcome {
         var request = request
-        // Not those that only log in for later ones.
-        if request.ftp?.isLogin != true {
-            request.isEarly = await EarlyConnections.shared.claim(at: request.address.origin)
-        }
+        request.isEarly = await EarlyConnections.shared.claim(at: request.address.origin)
         return await loop.perform(request)
     }
 
@@ -276,8 +273,9 @@ public final class HTTPClient: Sendable {
             _ in .stop
         }
         for _ in 0..<connections {
-            Task {
-                _ = try? await limiter.run(at: root.origin, ahead: nil) { await self.send(request) }
+            Task { [limiter, loop] in
+                // An early connection is for a request that asks for something.
+                _ = try? await limiter.run(at: root.origin, ahead: nil) { await loop.perform(request) }
             }
         }
         return true

@@ -30,9 +30,23 @@ struct SocketAddress: Sendable {
     /// Whether these bytes are the same address, as the system lays it out.
     func isSame(as other: UnsafeRawBufferPointer) -> Bool { bytes.elementsEqual(other) }
 
-    func connect(_ socket: Int32) -> Int32 {
-        bytes.withUnsafeBytes { memory in
-            Glibc.connect(socket, memory.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(memory.count))
+    /// A socket that does not block and begins to connect; `nil` where the system refuses at once.
+    func connecting() -> Int32? {
+        let kind = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+        let number = socket(family, Int32(kind), 0)
+        guard number >= 0 else { return nil }
+        let code = bytes.withUnsafeBytes { memory in
+            Glibc.connect(number, memory.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(memory.count))
         }
+        if code == 0 || errno == EINPROGRESS { return number }
+        close(number)
+        return nil
+    }
+
+    /// Whether nothing went wrong with a socket so far; once it may be written to, this says whether it is connected.
+    static func isSound(_ number: Int32) -> Bool {
+        var fault: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        return getsockopt(number, SOL_SOCKET, SO_ERROR, &fault, &size) == 0 && fault == 0
     }
 }

@@ -80,7 +80,7 @@ public struct WebAddress: Sendable, Hashable {
     /// The address as curl takes it, which knows `ftpes` as `ftp` with TLS asked for.
     var curlText: String { origin.scheme == "ftpes" ? "ftp" + text.dropFirst("ftpes".count) : text }
 
-    private static func usualPort(_ scheme: String) -> Int {
+    static func usualPort(_ scheme: String) -> Int {
         switch scheme {
         case "https": 443
         case "ftp", "ftpes": 21
