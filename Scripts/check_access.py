@@ -6,8 +6,8 @@
 
 A server that speaks like S3 computes every request's signature anew with botocore (of key and query as they were meant,
 encoded by Python) and refuses any other one. A server that speaks like Google verifies what asks for a token with
-openssl. pyftpdlib serves files over implicit TLS to the user of a .netrc. Prints the number of requests held against
-them; status 1 at the first difference.
+openssl. pyftpdlib serves files over implicit TLS to the user of a .netrc, and tells dates late, never or another one
+each time. Prints the number of requests held against them; status 1 at the first difference.
 """
 import argparse
 import base64
@@ -33,7 +33,7 @@ import botocore.awsrequest
 import botocore.credentials
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.filesystems import AbstractedFS
-from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
+from pyftpdlib.handlers import FTPHandler, ThrottledDTPHandler, TLS_FTPHandler
 from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import ThreadedFTPServer
 
@@ -356,6 +356,48 @@ def check_ftps(folder, pem, dice):
     done = run("fetch", f"ftp://localhost:{servers[Short].address[1]}/data/", "--into", str(folder / "short"))
     assert done.returncode == 1 and "bytes came where the listing says" in done.stderr, done
     assert not [name for name in tree(folder / "short") if name.endswith(".bin")]
+
+    (root / "long.bin").write_bytes(dice.randbytes(8_000_000))
+    for number, (answers, status) in enumerate(((["20260101000000"], 0), ([0.5, "20260101000000"], 0), ([None], 0),
+                                                (["20260101000000", "20260101000001"] * 9, 74))):
+        class Slow(ThrottledDTPHandler):
+            write_limit = 2_000_000
+
+        class Dated(FTPHandler):
+            """Is slow to tell a size; tells dates, in turn, or waits so many seconds before it does, or tells none."""
+            left, retrieved, dtp_handler = list(answers), [], Slow
+
+            def pre_process_command(self, line, cmd, arg):
+                self.said = getattr(self, "said", []) + [cmd]
+                super().pre_process_command(line, cmd, arg)
+
+            def ftp_SIZE(self, path):
+                time.sleep(0.1)
+                return super().ftp_SIZE(path)
+
+            def ftp_MDTM(self, path):
+                answer = self.left.pop(0) if len(self.left) > 1 else self.left[0]
+                if isinstance(answer, float):
+                    time.sleep(answer)
+                    answer = self.left[0]
+                self.respond(f"213 {answer}" if answer else "502 no dates")
+
+            def ftp_RETR(self, file):
+                self.retrieved.append("MDTM" in self.said)
+                return super().ftp_RETR(file)
+
+        serve(Dated, anyone)
+        into, port = folder / f"dated {number}", servers[Dated].address[1]
+        done = run("fetch", f"ftp://localhost:{port}/long.bin", "--into", str(into),
+                   HARVEST_HOST_LIMITS="localhost=connections:4,retrieves:20,burst:3")
+        assert done.returncode == status, (answers, done)
+        if status == 0:
+            assert (into / "long.bin").read_bytes() == (root / "long.bin").read_bytes()
+            # The file's first request leaves the date to a connection that only logs in, where it comes in time.
+            assert Dated.retrieved[0] == (number > 0) and all(Dated.retrieved[1:]), Dated.retrieved
+            counts["dated"] += 1
+        else:
+            assert not (into / "long.bin").exists() and "changed" in done.stderr, done
     for server in servers.values():
         server.close_all()
 
@@ -377,7 +419,8 @@ def main():
         check_google(folder / "google", pem, dice)
         check_ftps(folder / "ftps", pem, dice)
     print(f"{counts['signed']} requests signed as botocore signs them; {counts['tokens']} tokens, asked for as openssl "
-          f"verifies, for {counts['opened']} requests; {counts['ftps']} files by TLS and .netrc")
+          f"verifies, for {counts['opened']} requests; {counts['ftps']} files by TLS and .netrc, "
+          f"{counts['dated']} with a date that comes in time, late or never")
 
 
 if __name__ == "__main__":

@@ -117,10 +117,18 @@ public struct FTPStore: RangeStreamingStore {
     public var limits: TransportOptions.HostLimits { client.limits(at: root.origin) }
 
     /// A request over a connection that is logged in already begins some round trips sooner.
-    public func logIn(_ connections: Int) -> Bool {
+    ///
+    /// The last of them asks for the object's date as well: the object's first request then need not, and begins a round
+    /// trip sooner.
+    public func logIn(_ connections: Int, for key: String) -> Bool {
         // Anonymously only: a wrong password sent many times at once looks like an attack.
-        guard root.credentials == nil, let server = try? WebAddress("/", relativeTo: root) else { return false }
-        return client.logIn(connections, at: server)
+        guard root.credentials == nil, let server = try? WebAddress("/", relativeTo: root),
+            let file = try? root.appending(Key.components(of: key))
+        else { return false }
+        let date = EarlyDate(of: file)
+        guard client.logIn(connections, at: server, file: file, date: { date.heard($0) }) else { return false }
+        first.date.withLock { $0 = date }
+        return true
     }
 
     public func learned(_ limits: TransportOptions.HostLimits) { client.learned(limits, at: root.origin) }
@@ -132,30 +140,40 @@ public struct FTPStore: RangeStreamingStore {
     ) async -> StreamEnd {
         do {
             let address = try root.appending(try Key.components(of: key))
+            let date = first.date.withLock { early -> EarlyDate? in
+                guard early?.address == address else { return nil }
+                defer { early = nil }
+                return early
+            }
             let isFirst = Mutex(true)
-            let end = range.upperBound == .max ? "" : "\(range.upperBound - 1)"
-            let command = FTPCommand(range: "\(range.lowerBound)-\(end)") { replies in
-                // What SIZE and MDTM said stands before the first byte.
+            // What SIZE and MDTM said stands before the first byte.
+            @Sendable func tell(_ replies: [String]) throws {
                 guard
                     isFirst.withLock({ first in
                         defer { first = false }
                         return first
                     })
                 else { return }
-                try facts(FTPAnswer.facts(replies))
+                var found = FTPAnswer.facts(replies)
+                if let date { found.modified = try date.get() }
+                try facts(found)
             }
+            let end = range.upperBound == .max ? "" : "\(range.upperBound - 1)"
+            let command = FTPCommand(range: "\(range.lowerBound)-\(end)", asksDate: date == nil, begins: tell)
             let outcome = try await client.ftpOnce(address, command, isPlanned: true, meter: meter) { _ in
                 .stream(sink)
             }
             let answer = FTPAnswer(outcome)
             let place = address.text.displayed(limit: 500)
             guard let failure = outcome.failure else {
-                if isFirst.withLock({ $0 }) { try facts(FTPAnswer.facts(outcome.replies)) }  // not one byte
+                try tell(outcome.replies)  // not one byte may have come
                 let wanted = range.clamped(to: 0..<(answer.size ?? range.upperBound)).count
                 return outcome.received >= wanted
                     ? .complete : .broke(HarvestError(.unavailable, "the file was cut short", at: place))
             }
             switch failure {
+            case .refused(is EarlyDate.Missing):
+                return .broke(HarvestError(.unavailable, "the file's date did not come in time", at: place))
             case .refused(let error): return .stopped(error)
             case .cancelled: return .stopped(CancellationError())
             default: break
@@ -197,8 +215,28 @@ public struct FTPStore: RangeStreamingStore {
         }
     }
 
+    /// The date of a file that one connection asks for, and another one's request goes by.
+    private final class EarlyDate: Sendable {
+        /// It did not come before it was needed: what came later could be another version's.
+        struct Missing: Error {}
+
+        let address: WebAddress
+        private let found = Mutex<String?>(nil)
+
+        init(of address: WebAddress) { self.address = address }
+
+        func heard(_ date: String) { found.withLock { $0 = date } }
+
+        func get() throws(Missing) -> String {
+            guard let date = found.withLock({ $0 }) else { throw Missing() }
+            return date
+        }
+    }
+
     /// What the first read of each file said of it.
     private final class Seen: Sendable {
+        /// Asked for by a connection that logs in, until the file's first request takes it.
+        let date = Mutex<EarlyDate?>(nil)
         private let known = Mutex<[WebAddress: (size: Int?, modified: Int?)]>([:])
 
         func check(_ address: WebAddress, size: Int?, modified: Int?) throws(HarvestError) {

@@ -41,6 +41,8 @@ package final class FaultServer: Sendable {
             case stall(after: Int)
             /// The answer waits for so many milliseconds.
             case late(Int32)
+            /// After so many bytes of body the rest comes when this returns.
+            case pause(after: Int, @Sendable () -> Void)
         }
 
         package var status = 200
@@ -232,6 +234,10 @@ package final class FaultServer: Sendable {
         case .late(let milliseconds):
             poll(nil, 0, milliseconds)
             bytes += answer.body
+        case .pause(let count, let wait):
+            guard send(client, bytes + answer.body.prefix(count)) else { goesOn = false; break }
+            wait()
+            bytes = Array(answer.body.dropFirst(count))
         case nil: bytes += answer.body
         }
         // Before the last byte, so that a client that has its answer never finds the request still counted.

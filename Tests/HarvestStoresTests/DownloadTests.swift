@@ -325,4 +325,36 @@ import Testing
             }
         }
     }
+
+    @Test(arguments: 1...8) func `what comes for a second time does not replace what was hashed`(round: Int)
+        async throws
+    {
+        let bytes = sample(24_000_000, seed: round), folder = Folder(), isDoubled = Atomic(false)
+        var flipped = bytes
+        flipped[1_100_000] ^= 1
+        // The first connection falls silent, and goes on at the moment in which a second one brings other bytes.
+        let server = FaultServer { [flipped] request, index in
+            var answer = FaultServer.ranged(index == 0 ? bytes : flipped, request)
+            if index > 0 {
+                isDoubled.store(true, ordering: .releasing)
+            } else {
+                answer.fault = .pause(after: 1 << 20) {
+                    while !isDoubled.load(ordering: .acquiring) { usleep(200) }
+                }
+            }
+            return answer
+        }
+        defer { server.stop() }
+        var download = Download(connections: 1, segment: 32 << 20)
+        download.expected = OfferedDigest("sha256:\(Digest.hex(.sha256, of: bytes))", source: "the test")
+        let store = try HTTPStore(server.url + "/v", client: calmClient())
+        do {
+            _ = try await download.fetch("", of: store, to: folder.path + "/v")
+            let found = try folder.read("v")
+            #expect(found.map { Digest.hex(.sha256, of: $0) } == Digest.hex(.sha256, of: bytes))
+        } catch let error as HarvestError {
+            #expect(error.kind == .changed && access(folder.path + "/v", F_OK) != 0, "\(error)")
+        }
+        #expect(server.requests.count > 1)
+    }
 }

@@ -87,6 +87,8 @@ extension DownloadPlanner {
     /// So much later, as a share of the time left, a part may end: speeds waver, and the latest of all guesses is no rule
     /// for the others.
     private static let slack = 0.011
+    /// So often starts to come change places while they are shared out.
+    private static let swaps = 4
 
     /// Bytes a second of one connection, over all that run; `nil` until that means something.
     private func usualSpeed(_ now: Double) -> Double? {
@@ -94,7 +96,7 @@ extension DownloadPlanner {
         for part in parts.values {
             guard let base = part.base else { continue }
             bytes += part.brought - base.bytes
-            seconds += now - base.at
+            seconds += part.heardUntil(now) - base.at
         }
         return seconds > 0.2 ? Double(bytes) / seconds : nil
     }
@@ -126,22 +128,49 @@ extension DownloadPlanner {
         let begins = (0..<max(0, min(window - open.count, 256))).map {
             gate.pause(after: $0, isNew: isNew($0), now) + latency(isNew: isNew($0))
         }
-        func isEnough(_ time: Double) -> Bool {
-            var left = works.map { $0.left(time) }
-            for begin in begins {
-                guard let most = left.indices.max(by: { left[$0] < left[$1] }), left[most] > 0 else { break }
-                left[most] -= own * max(0, time - works[most].lead - begin)
+        /// Which part each of the coming starts takes from, and what is left by then of the one with most.
+        func share(_ time: Double) -> (taken: [Int], most: Double) {
+            var left = works.map { $0.left(time) }, taken: [Int] = []
+            func brought(_ start: Int, _ work: Int) -> Double { own * max(0, time - works[work].lead - begins[start]) }
+            func fullest() -> Int? {
+                left.indices.max { left[$0] < left[$1] }.flatMap { left[$0] > 0 ? $0 : nil }
             }
-            return left.allSatisfy { $0 <= own * time * Self.slack }
+            for start in begins.indices {
+                guard let most = fullest() else { break }
+                left[most] -= brought(start, most)
+                taken.append(most)
+            }
+            // Where one has too little for its last start, another has too much: two starts change places, or one goes there.
+            for _ in 0..<Self.swaps {
+                guard let most = fullest() else { break }
+                var best = (most: left[most] - 1, start: 0, other: Int?.none)
+                for start in taken.indices where taken[start] != most {
+                    let work = taken[start], less = brought(start, most), more = brought(start, work)
+                    let after = max(left[most] - less, left[work] + more)
+                    if after < best.most { best = (after, start, nil) }
+                    for other in taken.indices where taken[other] == most {
+                        let after = max(
+                            left[most] - less + brought(other, most), left[work] + more - brought(other, work))
+                        if after < best.most { best = (after, start, other) }
+                    }
+                }
+                guard best.most < left[most] - 1 else { break }
+                let work = taken[best.start]
+                for (start, from, to) in [(best.start, work, most)] + (best.other.map { [($0, most, work)] } ?? []) {
+                    left[from] += brought(start, from)
+                    left[to] -= brought(start, to)
+                    taken[start] = to
+                }
+            }
+            return (taken, left.max() ?? 0)
         }
+        func isEnough(_ time: Double) -> Bool { share(time).most <= own * time * Self.slack }
         var (early, time) = (0.0, works.map { $0.silence + $0.lead + $0.rest / max($0.speed, 1) }.max() ?? 0)
         for _ in 0..<24 {
             let middle = (early + time) / 2
             if isEnough(middle) { time = middle } else { early = middle }
         }
-        guard let work = works.max(by: { $0.left(time) < $1.left(time) }), let victim = parts[work.id] else {
-            return nil
-        }
+        guard let work = share(time).taken.first.map({ works[$0] }), let victim = parts[work.id] else { return nil }
         let id = work.id, wait = latency(isNew: isNew(0))
         // Where that is more than the other has to give, the two end together, and sooner.
         let together = (work.rest + own * wait + work.speed * work.silence) / (own + work.speed)

@@ -103,8 +103,11 @@ struct DownloadPlanner: Sendable {
         /// Bytes a second over its life, taken for what is usual until it has lasted.
         func speed(_ now: Double, usual: Double) -> Double {
             guard let base else { return usual }
-            return (Double(brought - base.bytes) + usual) / (now - base.at + 1)
+            return (Double(brought - base.bytes) + usual) / (heardUntil(now) - base.at + 1)
         }
+
+        /// The end of the time in which its bytes came: they come in pieces, and the time since the last one is the next's.
+        func heardUntil(_ now: Double) -> Double { now - lastByteAt < 0.1 ? lastByteAt : now }
     }
 
     /// Work that no connection has.

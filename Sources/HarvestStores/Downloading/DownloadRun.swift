@@ -1,3 +1,4 @@
+import Glibc
 import HarvestCodecs
 import HarvestCore
 import Synchronization
@@ -23,6 +24,8 @@ final class DownloadRun: Sendable {
         /// From an earlier run.
         var kept: (facts: ObjectFacts, done: IntervalSet)?
         var fetched = 0
+        /// Where bytes are being written, by parts.
+        var writing: [Int: Range<Int>] = [:]
         var lane: HashLane?
         /// Finds out what checksum there is, before the lane begins.
         var looksForDigest: Task<Void, Never>?
@@ -225,7 +228,7 @@ final class DownloadRun: Sendable {
             limits.retrievesPerSecond != nil
         {
             let count = max(0, min(connections(limits) - 1, Int(min(16, limits.burst))))
-            if store.logIn(count) { state.withLock { $0.loggedIn = count } }
+            if store.logIn(count, for: key) { state.withLock { $0.loggedIn = count } }
         }
         request(0, range, nil, tasks)
     }
@@ -252,7 +255,10 @@ final class DownloadRun: Sendable {
         switch command {
         case .open(let id, let range, let line):
             download.events(.request(range))
-            request(id, range, self.line(line), tasks)
+            // Where a request ends with its connection, one that runs to the object's end needs no end of its own: curl would
+            // tell an FTP server to stop what is over, and let all wait for the answer.
+            let isOpen = !store.asksBoundedRanges && range.upperBound == state.withLock { $0.facts?.total }
+            request(id, isOpen ? range.lowerBound..<Int.max : range, self.line(line), tasks)
         case .close(let id): tasks.cancel(id)
         }
     }
@@ -392,28 +398,69 @@ final class DownloadRun: Sendable {
         }
     }
 
+    /// Bytes that are about to be written.
+    private struct Claim {
+        var range: Range<Int>
+        /// What of it is not here yet.
+        var missing: [Range<Int>]
+        var lane: HashLane?
+    }
+
     /// Writes a piece where it belongs.
+    ///
+    /// What is here already stays as it is: it may have been hashed, and what comes for a second time, from a connection that
+    /// had fallen silent or from another place, need not be the same.
     private func take(_ request: Int, _ bytes: UnsafeRawBufferPointer) throws {
         let id = Self.part(of: request)
-        let place = state.withLock { state in state.planner?.parts[id].map { ($0.position, $0.end, state.lane) } }
-        guard let (position, end, lane) = place else { throw Enough() }
-        let wanted = min(bytes.count, end - position)
-        if wanted > 0 {
-            let piece = UnsafeRawBufferPointer(rebasing: bytes[..<wanted])
-            try part.write(piece, at: position)
-            lane?.take(piece, at: position)
+        guard let claim = claim(bytes.count, for: id) else { throw Enough() }
+        let (range, wanted) = (claim.range, claim.range.count)
+        func piece(_ part: Range<Int>) -> UnsafeRawBufferPointer {
+            UnsafeRawBufferPointer(
+                rebasing: bytes[part.lowerBound - range.lowerBound..<part.upperBound - range.lowerBound])
         }
-        let isEnough = state.withLock { state -> Bool in
-            _ = state.planner?.received(id, bytes.count, now: Monotonic.now)
+        do {
+            for gap in claim.missing { try part.write(piece(gap), at: gap.lowerBound) }
+        } catch {
+            state.withLock { $0.writing[id] = nil }
+            throw error
+        }
+        let (taken, isEnough, isOneOfMany) = state.withLock { state -> (Int, Bool, Bool) in
+            let taken = state.planner?.received(id, bytes.count, now: Monotonic.now) ?? 0
+            state.writing[id] = nil
             state.fetched += bytes.count
-            return state.planner?.parts[id].map { $0.position >= $0.end } ?? true
+            return (
+                taken, state.planner?.parts[id].map { $0.position >= $0.end } ?? true,
+                state.planner?.mostRunning ?? 1 > 1
+            )
+        }
+        // Not what became another's meanwhile: that will be written again.
+        for gap in claim.missing where gap.upperBound <= range.lowerBound + taken {
+            claim.lane?.take(piece(gap), at: gap.lowerBound)
         }
         if wanted > 0 {
-            journal.advance(part: id, from: position, to: position + wanted) {
+            journal.advance(part: id, from: range.lowerBound, to: range.upperBound) {
                 state.withLock { $0.planner?.done ?? IntervalSet() }
             }
         }
-        if isEnough, wanted < bytes.count { throw Enough() }
+        // Where a request ends with its connection, its last reply is not waited for: what it was to bring is here.
+        if isEnough, wanted < bytes.count || isOneOfMany && !store.asksBoundedRanges { throw Enough() }
+    }
+
+    /// Where the next bytes of a part go; waits while another writes there, which is seldom and short.
+    ///
+    /// - Returns: `nil` for a part that is given up.
+    private func claim(_ count: Int, for id: Int) -> Claim? {
+        while true {
+            let (claim, isFree) = state.withLock { state -> (Claim?, Bool) in
+                guard let planner = state.planner, let part = planner.parts[id] else { return (nil, true) }
+                let range = part.position..<max(part.position, min(part.position + count, part.end))
+                guard !state.writing.values.contains(where: { $0.overlaps(range) }) else { return (nil, false) }
+                state.writing[id] = range
+                return (Claim(range: range, missing: planner.done.gaps(in: range), lane: state.lane), true)
+            }
+            if isFree { return claim }
+            sched_yield()
+        }
     }
 }
 

@@ -36,9 +36,6 @@ public struct ObjectFacts: Sendable, Equatable {
             || digest != nil && digest == other.digest
     }
 
-    /// Whether both length and date are known.
-    var isComplete: Bool { total != nil && modified != nil }
-
     var validator: Validator { Validator(tag: tag, modified: modified, total: total) }
 }
 
@@ -77,10 +74,10 @@ public protocol RangeStreamingStore: StreamingStore {
     /// The web or FTP address of an object, for other tools; without secrets.
     func webAddress(of key: String) throws -> String
 
-    /// Logs in so often for requests to come, where that takes time and nothing else is on its way there.
+    /// Logs in so often for requests of an object to come, where that takes time and nothing else is on its way there.
     ///
     /// - Returns: Whether it does.
-    func logIn(_ connections: Int) -> Bool
+    func logIn(_ connections: Int, for key: String) -> Bool
 
     /// Takes in what showed of the far side, for later and for others.
     func learned(_ limits: TransportOptions.HostLimits)
@@ -124,7 +121,7 @@ extension RangeStreamingStore {
 
     public var asksBoundedRanges: Bool { true }
 
-    public func logIn(_ connections: Int) -> Bool { false }
+    public func logIn(_ connections: Int, for key: String) -> Bool { false }
 
     public func partLength(of key: String) async -> Int? { nil }
 

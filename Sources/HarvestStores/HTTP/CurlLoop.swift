@@ -251,7 +251,7 @@ final class CurlLoop: Sendable {
             // One command a file instead of a CWD for every folder; data from nowhere but the server itself.
             for (option, value) in [
                 (CURLOPT_FTP_FILEMETHOD, Int(CURLFTPMETHOD_NOCWD.rawValue)), (CURLOPT_FTP_SKIP_PASV_IP, 1),
-                (CURLOPT_FILETIME, ftp.listing == nil && !ftp.isLogin && !ftp.isBare ? 1 : 0),
+                (CURLOPT_FILETIME, ftp.asksDate && ftp.listing == nil && !ftp.isBare ? 1 : 0),
                 (CURLOPT_IGNORE_CONTENT_LENGTH, ftp.isBare ? 1 : 0), (CURLOPT_NOBODY, ftp.isLogin ? 1 : 0),
                 // Else curl would take files in the clear from a server that encrypts commands only.
                 (CURLOPT_USE_SSL, Int((origin.isSecretFTP ? CURLUSESSL_ALL : CURLUSESSL_NONE).rawValue)),

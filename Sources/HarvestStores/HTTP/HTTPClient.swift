@@ -266,13 +266,21 @@ public final class HTTPClient: Sendable {
     ///
     /// That one fails is found by who needs it.
     ///
+    /// - Parameter date: Told the date of `file`, for which the last of them asks meanwhile.
     /// - Returns: `false`, and nothing happens, where something is on its way there already.
-    func logIn(_ connections: Int, at root: WebAddress) -> Bool {
-        guard limiter.isIdle(root.origin) else { return false }
-        let request = TransferRequest(address: root, credentials: root.credentials, ftp: FTPCommand(isLogin: true)) {
-            _ in .stop
-        }
-        for _ in 0..<connections {
+    func logIn(
+        _ connections: Int, at root: WebAddress, file: WebAddress, date: @escaping @Sendable (String) -> Void
+    ) -> Bool {
+        guard connections > 0, limiter.isIdle(root.origin) else { return false }
+        for number in 1...connections {
+            let isLast = number == connections
+            let command = FTPCommand(isLogin: true, asksDate: isLast) { replies in
+                if let found = FTPAnswer.facts(replies).modified { date(found) }
+            }
+            let address = isLast ? file : root
+            let request = TransferRequest(address: address, credentials: root.credentials, ftp: command) { _ in
+                .collect(atMost: 4096)  // curl hands on what it heard as lines of HTTP
+            }
             Task { [limiter, loop] in
                 // An early connection is for a request that asks for something.
                 _ = try? await limiter.run(at: root.origin, ahead: nil) { await loop.perform(request) }

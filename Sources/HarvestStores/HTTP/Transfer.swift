@@ -47,9 +47,12 @@ struct FTPCommand: Sendable {
     /// Whether nothing is asked about the file first, neither size nor date: of what comes in one piece the server's last
     /// reply tells that it is whole (226, RFC 959 §5.4).
     var isBare = false
-    /// Whether nothing is asked for but to log in.
+    /// Whether nothing is asked for but to log in, and what ``asksDate`` says.
     var isLogin = false
-    /// Called with the replies so far once size and date are known, and before each piece; what it throws ends the transfer.
+    /// Whether the file's date is asked for.
+    var asksDate = true
+    /// Called with the replies so far once what is asked of size and date is known, and before each piece; what it throws
+    /// ends the transfer.
     var begins: (@Sendable ([String]) throws -> Void)?
 }
 
@@ -128,10 +131,10 @@ final class Transfer: @unchecked Sendable {
             let reply = String(decoding: line, as: UTF8.self).trimmed
             replies.append(reply)
             // Size and date are there before the file is asked for.
-            if reply.hasPrefix("213 "), let begins = request.ftp?.begins, FTPAnswer.facts(replies).isComplete {
-                return taking { try begins(replies) }
-            }
-            return true
+            guard reply.hasPrefix("213 "), let ftp = request.ftp, let begins = ftp.begins else { return true }
+            let facts = FTPAnswer.facts(replies)
+            let isKnown = (facts.total != nil || ftp.isLogin) && (facts.modified != nil || !ftp.asksDate)
+            return isKnown ? taking { try begins(replies) } : true
         }
         let hadHead = parser.head != nil
         guard parser.take(line, limit: headerLimit) else {
