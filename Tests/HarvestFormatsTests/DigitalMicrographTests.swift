@@ -153,7 +153,7 @@ private func open(_ bytes: [UInt8]) async throws -> Contents? {
         return dm.file([small, image], thumbnails: [0])
     }
 
-    @Test(arguments: [(32, 2, 52 << 10), (192, 3, 60 << 10)])
+    @Test(arguments: [(32, 2, 44 << 10), (192, 3, 52 << 10)])
     func `a remote file of 30 MB is read at both ends, and behind its thumbnail`(
         side: Int, requests: Int, most: Int
     ) async throws {

@@ -17,7 +17,7 @@ public struct DigitalMicrograph: Format {
     private static let head = Window.firstFlight
     /// All tags that follow the data, as a rule; on a new connection it comes in two round trips (RFC 6928: 14 KB, then
     /// twice as much).
-    private static let tail = 40 << 10
+    private static let tail = 32 << 10
     /// What is read behind a thumbnail, of up to 147,456 bytes as a rule; doubled where the tags go on.
     private static let step = 8 << 10
     /// Where the end cannot be asked for at once, a request costs more than the thumbnail's bytes.
@@ -25,7 +25,7 @@ public struct DigitalMicrograph: Format {
 
     public init() {}
 
-    /// - Complexity: Of a remote file its head and its end at once, 52 KiB, and as a rule one more request of 8 KiB for
+    /// - Complexity: Of a remote file its head and its end at once, 44 KiB, and as a rule one more request of 8 KiB for
     ///   what stands between thumbnail and data; over FTP two or three requests and 208 KiB.
     public func open(_ store: any Store, options: OpenOptions) async throws -> Contents? {
         guard let (parser, total) = try await Self.parse(store, isExpected: isPromised(by: store)) else { return nil }

@@ -23,6 +23,8 @@ public struct TIFF: Format {
         var contents = Contents(format: name)
         if store.isRemote, store.knowsTails { try await window.need(reader.wantsFirst, divides: true) }
         let directory = try await reader.directory(at: reader.firstDirectory)
+        // What is here already is taken apart while other directories are on their way.
+        async let early = heldOME(directory, reader)
         if store.isRemote {
             try await window.need(reader.wants(after: directory, isExact: options.isExact), divides: true)
         }
@@ -33,7 +35,8 @@ public struct TIFF: Format {
         if pages.count == 1, let stack = try await imageJ?.contiguousPages(reader, first: first) {
             (pages, known) = (stack, "header")
         }
-        let series = try await self.series(pages, first, description, imageJ, &contents.findings)
+        let ome = await early ?? description.flatMap { OMEXML($0, at: reader.place) }
+        let series = try await self.series(pages, first, description, imageJ, ome, &contents.findings)
         for (index, one) in series.enumerated() {
             let volume = try await volume(one, index: index, pages, first, isOnly: series.count == 1, known)
             contents.images.append(volume.volume)
@@ -52,9 +55,19 @@ public struct TIFF: Format {
     }
 
     private func text(_ tag: UInt16, _ page: TIFFPage, _ reader: TIFFReader) async throws -> String? {
-        guard let entry = page.directory.entries[tag], [1, 2, 7].contains(entry.type) else { return nil }
+        guard let entry = page.directory.entries[tag], Self.isText(entry) else { return nil }
         return try? await reader.text(entry)
     }
+
+    /// The first directory's OME-XML where it costs no request; else `nil`.
+    private func heldOME(_ directory: TIFFDirectory, _ reader: TIFFReader) async -> OMEXML? {
+        guard let entry = directory.entries[TIFFTag.description], Self.isText(entry),
+            reader.window.holds(entry.offset, count: entry.count), let text = try? await reader.text(entry)
+        else { return nil }
+        return OMEXML(text, at: reader.place)
+    }
+
+    private static func isText(_ entry: TIFFEntry) -> Bool { [1, 2, 7].contains(entry.type) }
 }
 
 // MARK: - Pages
@@ -155,7 +168,7 @@ extension TIFF {
 
 extension TIFF {
     private func series(
-        _ pages: TIFFPages, _ first: TIFFPage, _ description: String?, _ imageJ: ImageJMetadata?,
+        _ pages: TIFFPages, _ first: TIFFPage, _ description: String?, _ imageJ: ImageJMetadata?, _ ome: OMEXML?,
         _ findings: inout [Finding]
     ) async throws -> [TIFFSeries] {
         let reader = pages.reader
@@ -171,7 +184,7 @@ extension TIFF {
                 || (0..<pages.count).allSatisfy { pages[$0].geometry.shape == first.geometry.shape }
             if isUniform, let series = imageJ.series(pages, resolution: size) { return [series] }
         }
-        if let description, let ome = OMEXML(description, at: reader.place) {
+        if let ome {
             do {
                 let found = try ome.series(pages)
                 if !found.isEmpty { return found }

@@ -49,9 +49,8 @@ struct StartGate: Sendable {
         (tokens, tokensAt) = (tokens(at: arrival, limit) - 1, arrival)
     }
 
-    /// Seconds from a request to where the host counts it: all of what it waits for its first byte but the way back, which is
-    /// half a round trip of twelve for one that logs in, of seven for another.
-    private func travel(isNew: Bool) -> Double { (isNew ? 0.94 : 0.9) * (latency(isNew: isNew) ?? 0) }
+    /// Seconds from a request to where the host counts it: near the end of what it waits for its first byte.
+    private func travel(isNew: Bool) -> Double { 0.9 * (latency(isNew: isNew) ?? 0) }
 
     /// Whether another request may be sent.
     ///

@@ -27,7 +27,8 @@ final class HostProfiles: Sendable {
     }
 
     private let file: String?
-    private let known: Mutex<[WebAddress.Origin: Profile]>
+    /// By origin, spelled as in the file: what no request asks for need not be taken apart, and curl not be loaded for it.
+    private let known: Mutex<[String: Profile]>
     /// Servers change: what is older is forgotten.
     private static let longest = 30 * 86_400
     /// The most hosts that are kept.
@@ -39,17 +40,18 @@ final class HostProfiles: Sendable {
         known = Mutex(file.map(Self.read) ?? [:])
     }
 
-    subscript(origin: WebAddress.Origin) -> Profile? { known.withLock { $0[origin] } }
+    subscript(origin: WebAddress.Origin) -> Profile? { known.withLock { $0[Self.name(origin)] } }
 
     /// Changes what is known of an origin, and writes it down.
     func update(_ origin: WebAddress.Origin, _ body: (inout Profile) -> Void) {
-        let all = known.withLock { known -> [WebAddress.Origin: Profile]? in
-            var profile = known[origin] ?? Profile(learnt: 0)
+        let name = Self.name(origin)
+        let all = known.withLock { known -> [String: Profile]? in
+            var profile = known[name] ?? Profile(learnt: 0)
             let before = profile
             body(&profile)
             guard profile != before else { return nil }
             profile.learnt = Int(time(nil))
-            known[origin] = profile
+            known[name] = profile
             return known
         }
         if let all, let file { Self.write(all, file) }
@@ -59,16 +61,14 @@ final class HostProfiles: Sendable {
         "\(origin.scheme)://\(origin.host):\(origin.port)"
     }
 
-    private static func read(_ file: String) -> [WebAddress.Origin: Profile] {
+    private static func read(_ file: String) -> [String: Profile] {
         guard let text = SmallFile.read(file, atMost: 1 << 20), let json = try? JSON(parsing: text, at: file),
             json["schema"]?.string == "harvest.hosts/1", let hosts = json["hosts"]?.object
         else { return [:] }
         let now = Int(time(nil))
-        var found: [WebAddress.Origin: Profile] = [:]
+        var found: [String: Profile] = [:]
         for (name, entry) in hosts.prefix(most) {
-            guard let origin = try? WebAddress(name).origin, let learnt = entry["learnt"]?.int,
-                (now - longest...now).contains(learnt)
-            else { continue }
+            guard let learnt = entry["learnt"]?.int, (now - longest...now).contains(learnt) else { continue }
             var profile = Profile(learnt: learnt)
             profile.connections = entry["connections"]?.int.flatMap { (1...256).contains($0) ? $0 : nil }
             profile.window = entry["window"]?.int.flatMap { (1...256).contains($0) ? $0 : nil }
@@ -78,16 +78,15 @@ final class HostProfiles: Sendable {
                 profile.starts = (rate, burst)
             }
             profile.speed = entry["bytes_per_second"]?.double.flatMap { (1...1e12).contains($0) ? $0 : nil }
-            found[origin] = profile
+            found[name] = profile
         }
         return found
     }
 
-    private static func write(_ all: [WebAddress.Origin: Profile], _ file: String) {
-        let kept = all.map { (name($0.key), $0.value) }.sorted { ($0.1.learnt, $0.0) > ($1.1.learnt, $1.0) }.prefix(
-            most)
+    private static func write(_ all: [String: Profile], _ file: String) {
+        let kept = all.sorted { ($0.value.learnt, $0.key) > ($1.value.learnt, $1.key) }.prefix(most)
         var hosts: JSON = [:]
-        for (name, profile) in kept.sorted(by: { $0.0 < $1.0 }) {
+        for (name, profile) in kept.sorted(by: { $0.key < $1.key }) {
             hosts = hosts.setting(
                 name,
                 [
@@ -106,9 +105,11 @@ enum SmallFile {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: limit + 1)
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, (0...limit).contains(Int(status.st_size)) else { return nil }
+        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
         let count = Glibc.read(descriptor, &bytes, bytes.count)
-        return count >= 0 && count <= limit ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+        return count >= 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
     }
 
     static func write(_ text: String, to path: String) { write(Array(text.utf8), to: path) }
