@@ -172,8 +172,7 @@ public struct FTPStore: RangeStreamingStore {
                     ? .complete : .broke(HarvestError(.unavailable, "the file was cut short", at: place))
             }
             switch failure {
-            case .refused(is EarlyDate.Missing):
-                return .broke(HarvestError(.unavailable, "the file's date did not come in time", at: place))
+            case .refused(let missing as EarlyDate.Missing): throw missing
             case .refused(let error): return .stopped(error)
             case .cancelled: return .stopped(CancellationError())
             default: break
@@ -185,6 +184,8 @@ public struct FTPStore: RangeStreamingStore {
             case .broke: return .broke(error)
             case .answered, .hopeless: return .failed(error)
             }
+        } catch is EarlyDate.Missing {
+            return .broke(HarvestError(.unavailable, "the file's date did not come in time", at: place(of: key)))
         } catch { return .failed(error) }
     }
 

@@ -59,12 +59,12 @@ public struct TIFF: Format {
         return try? await reader.text(entry)
     }
 
-    /// The first directory's OME-XML where it costs no request; else `nil`.
-    private func heldOME(_ directory: TIFFDirectory, _ reader: TIFFReader) async -> OMEXML? {
+    /// What the first directory's description says as OME-XML, if anything, where it costs no request; else `nil`.
+    private func heldOME(_ directory: TIFFDirectory, _ reader: TIFFReader) async -> OMEXML?? {
         guard let entry = directory.entries[TIFFTag.description], Self.isText(entry),
             reader.window.holds(entry.offset, count: entry.count), let text = try? await reader.text(entry)
         else { return nil }
-        return OMEXML(text, at: reader.place)
+        return .some(OMEXML(text, at: reader.place))
     }
 
     private static func isText(_ entry: TIFFEntry) -> Bool { [1, 2, 7].contains(entry.type) }
