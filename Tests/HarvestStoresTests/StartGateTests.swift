@@ -21,7 +21,7 @@ import Testing
 
     private let size = 150_000_000, speed = 2e6, roundTrip = 0.03
 
-    /// Logging in takes nine round trips, another transfer on the same connection four.
+    /// Logging in takes nine round trips, another try on the same connection four. A connection ends with its transfer.
     private func simulate(_ server: Server, _ options: DownloadPlanner.Options) -> Outcome {
         struct Lane {
             var range: Range<Int>
@@ -72,9 +72,10 @@ import Testing
                 lane.owed -= Double(count)
                 lane.sent += count
                 lanes[id] = lane
-                if count > 0, planner.received(id, count, now: now) < count || lane.sent == lane.range.count {
-                    lanes[id] = nil
-                    free += 1
+                guard count > 0 else { continue }
+                let isOver = planner.received(id, count, now: now) < count || lane.sent == lane.range.count
+                if isOver || planner.parts[id].map({ $0.position >= $0.end }) ?? true {
+                    lanes[id] = nil  // and its connection
                     planner.ended(id, .complete, now: now)
                 }
             }
@@ -152,6 +153,44 @@ import Testing
         let found = simulate(Server(perSecond: 1e6, burst: 1e6), options(nil, window: 16))
         #expect(found.isComplete && found.seconds < 1.2 * (75.0 / 16 + 9 * roundTrip), "\(found)")
         #expect(found.learned == nil)
+    }
+}
+
+/// Who takes how much, where starts are counted. Expected bytes are arithmetic: all end together.
+@Suite struct StartSharesTests {
+    private func shares(_ rests: [Double], begins: [Double], later: [Double], latency: Double = 0) -> StartShares {
+        let works = rests.enumerated().map { StartShares.Work(id: $0, rest: $1 * 1e6, speed: 1e6, silence: 0, lead: 0) }
+        return StartShares(works: works, own: 1e6, begins: begins, later: later, latency: latency)
+    }
+
+    private func first(_ shares: StartShares) -> (id: Int, megabytes: Double)? {
+        shares.first.map { ($0.id, Double($0.bytes) / 1e6) }
+    }
+
+    @Test func `who will be done soon is counted on`() throws {
+        // 12 MB on three connections: 4 s. The one with 2 MB takes 2 MB more of the one with 10.
+        let first = try #require(self.first(shares([10, 2], begins: [0], later: [0, 0])))
+        #expect(first.id == 0 && abs(first.megabytes - 4) < 0.1, "\(first)")
+        // If it may not start before 3 s, it brings 1 MB at the most: 11 MB on two by then.
+        let late = try #require(self.first(shares([10, 2], begins: [0], later: [3, 3])))
+        #expect(late.id == 0 && abs(late.megabytes - 13.0 / 3) < 0.1, "\(late)")
+    }
+
+    @Test func `where connections are scarce, one takes of several in turn`() throws {
+        // 15 MB on four: 3.75 s, so the fourth takes 1.25 MB of each of the others.
+        let first = try #require(self.first(shares([5, 5, 5], begins: [0], later: [0, 0, 0])))
+        #expect(abs(first.megabytes - 1.25) < 0.1, "\(first)")
+    }
+
+    @Test func `where starts are scarce, two end together`() throws {
+        let first = try #require(self.first(shares([5, 5, 5], begins: [0, 100], later: [100, 100])))
+        #expect(abs(first.megabytes - 2.5) < 0.1, "\(first)")
+    }
+
+    @Test func `nothing is taken where it would come too late`() {
+        #expect(shares([1, 1], begins: [2], later: [2]).first.map { $0.bytes <= 0 } ?? true)
+        #expect(shares([], begins: [0], later: []).first == nil)
+        #expect(shares([1], begins: [], later: []).first == nil)
     }
 }
 

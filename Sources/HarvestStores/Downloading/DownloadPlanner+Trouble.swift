@@ -84,12 +84,6 @@ extension DownloadPlanner {
         return add(cut(id, at: middle), now)
     }
 
-    /// So much later, as a share of the time left, a part may end: speeds waver, and the latest of all guesses is no rule
-    /// for the others.
-    private static let slack = 0.011
-    /// So often starts to come change places while they are shared out.
-    private static let swaps = 4
-
     /// Bytes a second of one connection, over all that run; `nil` until that means something.
     private func usualSpeed(_ now: Double) -> Double? {
         var bytes = 0, seconds = 0.0
@@ -103,79 +97,31 @@ extension DownloadPlanner {
 
     /// Takes the tail of a part where the host counts starts: as much as the new connection brings until all end together.
     ///
-    /// When that is comes from playing the coming starts through: each takes from the part with the most left, what it
-    /// brings until then. The least time at which nothing is left is looked for anew each time one may start.
+    /// When that is, is looked for anew each time one may start: see ``StartShares``.
     mutating func takeByStartTime(_ now: Double) -> Int? {
         let open = open
         // No speed is known, and a start that is not used is lost.
         guard let own = usualSpeed(now) else { return takeHalf(now) }
-        func isNew(_ index: Int) -> Bool { open.count + index >= mostRunning }
         func latency(isNew: Bool) -> Double { gate.latency(isNew: isNew) ?? roundTrip ?? 0 }
-        /// Of one that runs: what it still has, its speed, for how long it will say nothing, and how much earlier than all
-        /// it should end, because what stands behind it is hashed after it.
-        struct Work {
-            var id: Int
-            var rest, speed, silence, lead: Double
-
-            func left(_ time: Double) -> Double { rest - speed * max(0, time - lead - silence) }
+        func begin(_ index: Int, isNew: Bool) -> Double {
+            gate.pause(after: index, isNew: isNew, now) + latency(isNew: isNew)
         }
         let works = open.map { id, part in
-            Work(
+            StartShares.Work(
                 id: id, rest: Double(part.end - part.position), speed: part.speed(now, usual: own),
                 silence: part.rate == nil ? max(0, part.openedAt + latency(isNew: part.isNew) - now) : 0,
                 lead: Double(total - part.end) / options.hashRate)
-        }.sorted { $0.id < $1.id }
-        let begins = (0..<max(0, min(window - open.count, 256))).map {
-            gate.pause(after: $0, isNew: isNew($0), now) + latency(isNew: isNew($0))
         }
-        /// Which part each of the coming starts takes from, and what is left by then of the one with most.
-        func share(_ time: Double) -> (taken: [Int], most: Double) {
-            var left = works.map { $0.left(time) }, taken: [Int] = []
-            func brought(_ start: Int, _ work: Int) -> Double { own * max(0, time - works[work].lead - begins[start]) }
-            func fullest() -> Int? {
-                left.indices.max { left[$0] < left[$1] }.flatMap { left[$0] > 0 ? $0 : nil }
-            }
-            for start in begins.indices {
-                guard let most = fullest() else { break }
-                left[most] -= brought(start, most)
-                taken.append(most)
-            }
-            // Where one has too little for its last start, another has too much: two starts change places, or one goes there.
-            for _ in 0..<Self.swaps {
-                guard let most = fullest() else { break }
-                var best = (most: left[most] - 1, start: 0, other: Int?.none)
-                for start in taken.indices where taken[start] != most {
-                    let work = taken[start], less = brought(start, most), more = brought(start, work)
-                    let after = max(left[most] - less, left[work] + more)
-                    if after < best.most { best = (after, start, nil) }
-                    for other in taken.indices where taken[other] == most {
-                        let after = max(
-                            left[most] - less + brought(other, most), left[work] + more - brought(other, work))
-                        if after < best.most { best = (after, start, other) }
-                    }
-                }
-                guard best.most < left[most] - 1 else { break }
-                let work = taken[best.start]
-                for (start, from, to) in [(best.start, work, most)] + (best.other.map { [($0, most, work)] } ?? []) {
-                    left[from] += brought(start, from)
-                    left[to] -= brought(start, to)
-                    taken[start] = to
-                }
-            }
-            return (taken, left.max() ?? 0)
-        }
-        func isEnough(_ time: Double) -> Bool { share(time).most <= own * time * Self.slack }
-        var (early, time) = (0.0, works.map { $0.silence + $0.lead + $0.rest / max($0.speed, 1) }.max() ?? 0)
-        for _ in 0..<24 {
-            let middle = (early + time) / 2
-            if isEnough(middle) { time = middle } else { early = middle }
-        }
-        guard let work = share(time).taken.first.map({ works[$0] }), let victim = parts[work.id] else { return nil }
-        let id = work.id, wait = latency(isNew: isNew(0))
-        // Where that is more than the other has to give, the two end together, and sooner.
-        let together = (work.rest + own * wait + work.speed * work.silence) / (own + work.speed)
-        let size = own * (min(time - work.lead, together) - wait)
-        guard size >= Double(options.leastCut), Int(size) < victim.end - victim.position else { return nil }
-        return add(cut(id, at: victim.end - Int(size)), now)
+        let areNew = !options.isBounded
+        let idle = max(0, min(window - open.count, 256))
+        let shares = StartShares(
+            works: works.sorted { $0.id < $1.id }, own: own,
+            begins: (0..<idle).map { begin($0, isNew: $0 >= spare) },
+            later: (0..<works.count + idle).map { begin(idle + $0, isNew: areNew) },
+            latency: latency(isNew: areNew))
+        guard let (id, bytes) = shares.first, let victim = parts[id], bytes >= options.leastCut,
+            bytes < victim.end - victim.position
+        else { return nil }
+        return add(cut(id, at: victim.end - bytes), now)
     }
 }

@@ -144,8 +144,10 @@ struct DownloadPlanner: Sendable {
     private var backoff = 0.1
     /// The median rate, and of how many it was taken at the most.
     private var usualRate: Double?, rateCount = 0
-    /// Connections that there were at a time: more need new ones.
-    private(set) var mostRunning: Int
+    /// Connections that there were at a time.
+    private(set) var mostRunning = 1
+    /// Connections that are there and have nothing to do: more requests need new ones.
+    private(set) var spare: Int
     private var refusedAt: Double
 
     /// - Parameters:
@@ -160,7 +162,7 @@ struct DownloadPlanner: Sendable {
         refusedAt = now
         gaps = done.gaps(in: 0..<total).map { Gap(range: $0) }
         lanes = 1
-        mostRunning = 1 + options.loggedIn
+        spare = options.loggedIn
     }
 
     var isComplete: Bool { done.count == total }
@@ -246,6 +248,7 @@ struct DownloadPlanner: Sendable {
         guard var part = parts[id] else { return }
         if let next = part.next { release(next, from: id, isComplete: ending.isComplete, now) }
         part.asked = nil
+        if keeps(ending), part.next == nil { spare += 1 }
         if ending.isComplete, part.position < part.end {
             part.failures = 0
             parts[id] = part  // goes on with its next range
@@ -278,6 +281,15 @@ struct DownloadPlanner: Sendable {
             gaps.sort { $0.range.lowerBound < $1.range.lowerBound }
         }
         for other in parts.keys where parts[other]?.doubles == id { parts[other]?.doubles = nil }
+    }
+
+    /// Whether the connection is there still: what has no end of its own is over only with it.
+    private func keeps(_ ending: Ending) -> Bool {
+        switch ending {
+        case .complete: options.isBounded
+        case .broke, .refused(_, .connections), .refused(_, .any): false
+        case .refused(_, .starts): true
+        }
     }
 
     /// One refusal says what all may do: no more connections than work now, fewer starts, or none before it is time.
@@ -340,11 +352,12 @@ struct DownloadPlanner: Sendable {
 
     /// Whether the host lets another request start.
     func hasToken(_ now: Double) -> Bool {
-        gate.admits(waiting: waiting, isNew: running >= mostRunning, now)
+        gate.admits(waiting: waiting, isNew: spare == 0, now)
     }
 
     mutating func ask(_ id: Int, _ part: Part, _ now: Double) -> Command {
-        let isNew = running >= mostRunning
+        let isNew = spare == 0
+        spare = max(0, spare - 1)
         gate.spend(isNew: isNew, waiting: waiting, now)
         var part = part
         let length = options.isBounded ? part.end - part.position : total - part.position
