@@ -29,10 +29,13 @@ let package = Package(
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
+        .target(name: "CSHA256Lanes"),
         .target(name: "HarvestCore"),
         .target(
             name: "HarvestCodecs",
-            dependencies: ["HarvestCore", "CBlosc", "CZstd", "CDeflate", "CZlib", "CTurboJPEG", "CPNG", "CSSL"]),
+            dependencies: [
+                "HarvestCore", "CSHA256Lanes", "CBlosc", "CZstd", "CDeflate", "CZlib", "CTurboJPEG", "CPNG", "CSSL",
+            ]),
         .target(name: "HarvestMarkup", dependencies: ["HarvestCore", "CXML2"]),
         .target(name: "HarvestStores", dependencies: ["HarvestCore", "HarvestMarkup", "HarvestCodecs", "CCurl"]),
         .target(name: "HarvestPortals", dependencies: ["HarvestCore", "HarvestMarkup"]),

@@ -81,7 +81,10 @@ public struct Digest: ~Copyable, @unchecked Sendable {
     }
 
     /// The checksum of all bytes so far, lower-case hexadecimal; more bytes may follow.
-    public var hex: String {
+    public var hex: String { Self.hex(bytes) }
+
+    /// A checksum's bytes, lower-case hexadecimal.
+    static func hex(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }

@@ -11,6 +11,9 @@ public final class Workers: TaskExecutor {
     /// For decoding: one thread per core.
     public static let shared = Workers(count: max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
 
+    /// For checksums: what the network brings goes first, and waits for them only where they fall far behind.
+    public static let sums = Workers(count: max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))), niceness: 10)
+
     private final class Queue: @unchecked Sendable {
         var mutex = pthread_mutex_t()
         var condition = pthread_cond_t()
@@ -18,8 +21,10 @@ public final class Workers: TaskExecutor {
         var head = 0
         /// Threads that wait, and whether one of them was woken and has not come yet: it takes what is there by then.
         var waiting = 0, isWoken = false
+        let niceness: Int32
 
-        init() {
+        init(niceness: Int32) {
+            self.niceness = niceness
             pthread_mutex_init(&mutex, nil)
             pthread_cond_init(&condition, nil)
         }
@@ -60,10 +65,12 @@ public final class Workers: TaskExecutor {
     }
 
     public let count: Int
-    private let queue = Queue()
+    private let queue: Queue
 
-    public init(count: Int) {
+    /// - Parameter niceness: How far its threads stand back behind others (`setpriority`).
+    public init(count: Int, niceness: Int = 0) {
         self.count = count
+        queue = Queue(niceness: Int32(niceness))
         for _ in 0..<count {
             var thread = pthread_t()
             let argument = Unmanaged.passRetained(queue).toOpaque()
@@ -71,6 +78,8 @@ public final class Workers: TaskExecutor {
                 &thread, nil,
                 {
                     let queue = Unmanaged<Queue>.fromOpaque($0!).takeRetainedValue()
+                    // On Linux the calling thread's alone.
+                    if queue.niceness != 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, queue.niceness) }
                     while true { queue.pop()() }
                 }, argument)
             pthread_detach(thread)
@@ -83,6 +92,9 @@ public final class Workers: TaskExecutor {
             queue.push { continuation.resume(with: Result { try body() }) }
         }
     }
+
+    /// Runs `body` on one of the threads, some time.
+    public func start(_ body: @escaping @Sendable () -> Void) { queue.push(body) }
 
     /// Runs a piece of a task that prefers these threads.
     public func enqueue(_ job: consuming ExecutorJob) {

@@ -1,6 +1,7 @@
 import Glibc
 public import HarvestCore
 import HarvestStores
+import Synchronization
 
 /// What `verify` found out about the files that earlier runs brought into a folder.
 public struct Verification: Sendable {
@@ -44,7 +45,7 @@ extension Context {
     /// - Parameter repairs: Whether bad files are brought again from where they came: only the pieces that are damaged,
     ///   where the manifest knows the pieces. A source that holds another version by now leaves the file as it is.
     /// - Throws: ``HarvestError`` `.notFound` where no manifest is there.
-    /// - Complexity: Reads every byte once.
+    /// - Complexity: Reads every byte once, of several files at a time.
     public func verify(
         _ folder: String, repairs: Bool = false, progress: @escaping @Sendable (Tally) -> Void = { _ in }
     ) async throws -> Verification {
@@ -57,15 +58,17 @@ extension Context {
         var found = Verification(folder: folder)
         for place in manifests {
             let manifest = try Manifest(folder: place)
-            for file in manifest.files where file.state != .absent {
-                guard let expected = file.sha256 else { continue }
-                let path = "\(place)/\(file.path)"
-                found.files += 1
-                found.bytes += file.bytes
-                progress(Tally(subject: file.path, done: found.bytes, total: nil))
-                guard let reason = try await Self.fault(path, file.bytes, expected) else { continue }
+            let files = manifest.files.filter { $0.state != .absent && $0.sha256 != nil }
+            let before = (files: found.files, bytes: found.bytes)
+            let faults = try await Self.faults(of: files, in: place) {
+                progress(Tally(subject: $0, done: before.bytes + $1, total: nil))
+            }
+            found.files = before.files + files.count
+            found.bytes = files.reduce(before.bytes) { $0 + $1.bytes }
+            for (index, reason) in faults.sorted(by: { $0.key < $1.key }) {
+                let file = files[index], path = "\(place)/\(file.path)"
                 var bad = Verification.Bad(path: Self.below(folder, path), reason: reason)
-                if repairs, file.url.firstIndex(of: "#") == nil, file.state != .written {
+                if repairs, let expected = file.sha256, file.url.firstIndex(of: "#") == nil, file.state != .written {
                     try await repair(file, expected, path, &bad)
                 }
                 found.bad.append(bad)
@@ -104,11 +107,39 @@ extension Context {
         }
     }
 
-    /// Why a file is not as it was brought.
-    private static func fault(_ path: String, _ bytes: Int, _ sha256: String) async throws -> String? {
+    /// Files that are looked at at a time, and those short enough to be hashed side by side.
+    private static let window = 64, short = 4 << 20
+
+    /// Why files are not as they were brought, by their numbers.
+    ///
+    /// - Parameter checked: Told the file, and the bytes of all so far.
+    private static func faults(
+        of files: [FetchedFile], in place: String, _ checked: @escaping @Sendable (String, Int) -> Void
+    ) async throws -> [Int: String] {
+        let found = Mutex((faults: [Int: String](), bytes: 0)), sums = SumGroups()
+        try await withTaskExecutorPreference(Workers.files) {
+            try await sums.forEach(files.count, atMost: window) { index in
+                let file = files[index]
+                let reason = try await fault("\(place)/\(file.path)", file, sums)
+                found.withLock { found in
+                    found.faults[index] = reason
+                    found.bytes += file.bytes
+                    checked(file.path, found.bytes)
+                }
+            }
+        }
+        return found.withLock { $0.faults }
+    }
+
+    private static func fault(_ path: String, _ file: FetchedFile, _ sums: SumGroups) async throws -> String? {
         guard let size = Disk.size(path) else { return "it is not there" }
-        guard size == bytes else { return "it has \(size) bytes and should have \(bytes)" }
-        return try await Workers.files.run { try Disk.sha256(path) == sha256 ? nil : "its sha256 is another one" }
+        guard size == file.bytes else { return "it has \(size) bytes and should have \(file.bytes)" }
+        guard size <= short else {
+            return try Disk.sha256(path) == file.sha256 ? nil : "its sha256 is another one"
+        }
+        let input = try InputFile(path)
+        let sum = try await sums.sha256(of: size) { try input.read(into: $0, at: $1) }
+        return sum == file.sha256 ? nil : "its sha256 is another one"
     }
 
     private static func below(_ folder: String, _ path: String) -> String {

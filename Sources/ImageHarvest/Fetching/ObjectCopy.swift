@@ -14,6 +14,7 @@ struct ObjectCopy: Sendable {
     let hashes: Bool
     private let events: @Sendable (FetchEvent) -> Void
     private let folders = MadeFolders()
+    private let sums = SumGroups()
     /// Objects that lie elsewhere than in the store, by their keys.
     var mirrored: [String: MirroredFile] = [:]
 
@@ -34,6 +35,8 @@ struct ObjectCopy: Sendable {
     private static let small = 4 << 20
     /// An object no longer than this is held before it is written.
     private static let tiny = 128 << 10
+    /// An object shorter than this is hashed at once: waiting for others would cost more.
+    private static let grouped = 16 << 10
 
     private enum Copied: Sendable {
         case file(FetchedFile)
@@ -53,20 +56,11 @@ struct ObjectCopy: Sendable {
     private func copyAll(_ objects: [CopiedObject], _ progress: @escaping @Sendable (Int, Int) -> Void) async throws
         -> Result
     {
-        let next = Atomic(0), done = Mutex(Done())
-        let window = objects.contains { isLong($0) } ? Self.files : Self.window
-        // A task for every object, and one that waits for them all, would cost as much as a small object itself.
-        let goOn: @Sendable () async throws -> Void = {
-            while true {
-                let index = next.add(1, ordering: .relaxed).oldValue
-                guard index < objects.count else { return }
-                let copied = await copy(objects[index])
-                try done.withLock { try take(copied, &$0, progress) }
-            }
-        }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<min(window, objects.count) { group.addTask(operation: goOn) }
-            try await group.waitForAll()
+        let done = Mutex(Done())
+        try await sums.forEach(objects.count, atMost: objects.contains { isLong($0) } ? Self.files : Self.window) {
+            index in
+            let copied = await copy(objects[index])
+            try done.withLock { try take(copied, &$0, progress) }
         }
         return done.withLock { ($0.files.sorted { $0.path < $1.path }, $0.failed) }
     }
@@ -123,15 +117,25 @@ struct ObjectCopy: Sendable {
         }
     }
 
-    private func write(_ read: Bytes, _ object: CopiedObject, _ path: String, _ url: String) throws -> FetchedFile {
+    private func write(_ read: Bytes, _ object: CopiedObject, _ path: String, _ url: String) async throws -> FetchedFile
+    {
         let bytes = try object.unwrap?(read) ?? read
         let target = "\(folder)/\(path)"
         let source = try check(object) { digest in bytes.withUnsafeBytes { digest.fault(of: $0, at: url) } }
         try folders.make(above: target)
         try Disk.write(bytes, to: target)
-        let sha256 = hashes ? bytes.withUnsafeBytes { Digest.hex(.sha256, of: $0) } : nil
+        let sha256 = hashes ? try await sha256(of: bytes) : nil
         return FetchedFile(
             path: path, url: url, bytes: bytes.count, sha256: sha256, verifiedBy: source, state: .fetched)
+    }
+
+    private func sha256(of bytes: Bytes) async throws -> String {
+        guard bytes.count >= Self.grouped else { return bytes.withUnsafeBytes { Digest.hex(.sha256, of: $0) } }
+        return try await sums.sha256(of: bytes.count) { memory, offset in
+            bytes.withUnsafeBytes {
+                memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + memory.count]))
+            }
+        }
     }
 
     /// Holds an object against the checksum that is known of it, before it gets its name.
@@ -152,19 +156,10 @@ struct ObjectCopy: Sendable {
         let target = "\(folder)/\(path)"
         try folders.make(above: target)
         let file = try OutputFile(target)
-        let sum = Mutex(Digest(.sha256))
         let count = try await store.stream(
-            key, listed: object.bytes,
-            begins: {
-                file.restart()
-                sum.withLock { $0 = Digest(.sha256) }
-            },
-            to: { bytes in
-                try file.write(bytes)
-                if hashes { sum.withLock { $0.update(bytes) } }
-            })
+            key, listed: object.bytes, begins: { file.restart() }, to: { try file.write($0) })
         let part = target + ".part"
-        let sha256 = hashes ? sum.withLock { $0.hex } : nil
+        let sha256 = hashes ? try await sums.sha256(of: count) { try file.read(into: $0, at: $1) } : nil
         let source = try check(object) { digest in
             let known = digest.algorithm == .sha256 ? sha256 : nil
             return digest.fault(try known ?? Disk.hex(digest.algorithm, of: part), at: url)
@@ -211,7 +206,8 @@ struct ObjectCopy: Sendable {
                 if isStreamed(object), let store = store as? any StreamingStore {
                     file = try await stream(object, key, of: store, path, url)
                 } else {
-                    file = try write(try await store.read(key, object.source.range).bytes, object, path, url)
+                    let read = try await store.read(key, object.source.range).bytes
+                    file = try await write(read, object, path, url)
                 }
             } catch let error as HarvestError where error.kind == .notFound && object.isOptional {
                 try await requireAbsence(of: key)
