@@ -6,9 +6,11 @@
 * read a 130 MB TIFF and a Zarr level from disk (`harvest read --out /dev/null`) beside tifffile, zarr-python and
   tensorstore in a process of their own, reading into memory;
 * probe EPFL's 3.35 GB TIFF over the replica beside tifffile walking the same file through range requests of 16 KiB;
+* `harvest verify` of 1,000 files of 1 MB beside `sha256sum` and `openssl dgst`, these two on all cores;
 * start-up.
 """
 import argparse
+import hashlib
 import json
 import os
 import pathlib
@@ -62,6 +64,18 @@ print(json.dumps({"requests": remote.requests, "bytes": remote.got, "shape": sha
 """
 
 
+def fetched(folder, count=1000, length=1_000_000):
+    """A folder as `harvest fetch` leaves it."""
+    folder.mkdir()
+    with open(folder / "manifest.jsonl", "w") as manifest:
+        for index in range(count):
+            name, data = f"{index:04}.raw", os.urandom(length)
+            (folder / name).write_bytes(data)
+            entry = {"path": name, "url": f"https://example.org/{name}", "bytes": length, "sha256": hashlib.sha256(data).hexdigest(), "state": "fetched"}
+            print(json.dumps(entry), file=manifest)
+    return folder
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("bin", type=pathlib.Path)
@@ -107,6 +121,11 @@ def main():
             compare(
                 "probe a 3.35 GB TIFF over TLS", [harvest, "probe", FILES + "volumedata.tif"],
                 {"tifffile over 16 KiB ranges": [sys.executable, walk, ready, FILES + "volumedata.tif"]})
+            files = fetched(folder / "files")
+            every = lambda command: ["sh", "-c", f"ls {files}/*.raw | xargs -n 50 -P {os.cpu_count()} {command}"]
+            compare(
+                "verify 1,000 files of 1 MB", [harvest, "verify", files, "-q"],
+                {"sha256sum, all cores": every("sha256sum"), "openssl dgst, all cores": every("openssl dgst -sha256")})
             compare("start", [harvest, "--help"], {"python, import numpy": python("import only", "")})
             ours = json.loads(subprocess.run([harvest, "probe", FILES + "volumedata.tif", "--json"], stdout=subprocess.PIPE).stdout)["cost"]
             theirs = json.loads(subprocess.run([sys.executable, walk, ready, FILES + "volumedata.tif"], stdout=subprocess.PIPE).stdout)

@@ -57,8 +57,7 @@ extension Context {
         }
         var found = Verification(folder: folder)
         for place in manifests {
-            let manifest = try Manifest(folder: place)
-            let files = manifest.files.filter { $0.state != .absent && $0.sha256 != nil }
+            let files = try Manifest.files(in: place).filter { $0.state != .absent && $0.sha256 != nil }
             let before = (files: found.files, bytes: found.bytes)
             let faults = try await Self.faults(of: files, in: place) {
                 progress(Tally(subject: $0, done: before.bytes + $1, total: nil))

@@ -1,4 +1,5 @@
 import FaultServing
+import Foundation
 import Glibc
 import HarvestCore
 @testable import HarvestStores
@@ -90,6 +91,18 @@ import Testing
         #expect(try await context.fetch(server.url + "/v.tif", options)[0].files.map(\.state) == [.fetched])
         #expect(try await context.fetch(server.url + "/v.tif", options)[0].files.map(\.state) == [.kept])
         #expect(folder.read("v.tif") == bytes)
+    }
+
+    @Test func `to verify writes nothing, not even where a manifest was torn`() async throws {
+        let folder = Folder(), bytes = sample(3_000_000), server = Shelf(bytes).serve()
+        defer { server.stop() }
+        let context = try context()
+        _ = try await context.fetch(server.url + "/v.tif", FetchOptions(folder: folder.path))
+        let torn = folder.read("manifest.jsonl") + Array(#"{"path":"w.t"#.utf8)
+        try Data(torn).write(to: URL(filePath: folder.path + "/manifest.jsonl"))
+        let found = try await context.verify(folder.path)
+        #expect(found.isGood && found.files == 1 && found.bytes == bytes.count)
+        #expect(folder.read("manifest.jsonl") == torn)
     }
 
     @Test func `a repair brings only the piece that is damaged`() async throws {

@@ -19,26 +19,30 @@ final class Manifest: Sendable {
     init(folder: String) throws {
         self.folder = folder
         let path = "\(folder)/\(Self.name)"
-        var known: [String: FetchedFile] = [:]
-        var isTorn = false
-        if let old = try? Disk.read(path) {
-            isTorn = !old.isEmpty && !old.text.hasSuffix("\n")
-            for line in old.text.split(separator: "\n") {
-                // A torn last line is not JSON: the file it would have named is fetched again.
-                guard let json = try? JSON(parsing: String(line)), let file = FetchedFile(json: json) else { continue }
-                known[file.path] = file
-            }
-        }
+        let old = try? Disk.read(path).text
+        let isTorn = old.map { !$0.isEmpty && !$0.hasSuffix("\n") } ?? false
         let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw Disk.error("cannot write", path) }
         if isTorn { _ = write(descriptor, "\n", 1) }
-        state = Mutex(State(known: known, descriptor: descriptor))
+        state = Mutex(State(known: Self.known(old ?? ""), descriptor: descriptor))
     }
 
     deinit { close(state.withLock { $0.descriptor }) }
 
-    /// All that is named, in the order of their paths.
-    var files: [FetchedFile] { state.withLock { $0.known.values.sorted { $0.path < $1.path } } }
+    private static func known(_ lines: String) -> [String: FetchedFile] {
+        var known: [String: FetchedFile] = [:]
+        for line in lines.split(separator: "\n") {
+            // A torn last line is not JSON: the file it would have named is fetched again.
+            guard let json = try? JSON(parsing: String(line)), let file = FetchedFile(json: json) else { continue }
+            known[file.path] = file
+        }
+        return known
+    }
+
+    /// All that the manifest of a folder names, in the order of their paths; the folder may be one that cannot be written.
+    static func files(in folder: String) throws -> [FetchedFile] {
+        known(try Disk.read("\(folder)/\(name)").text).values.sorted { $0.path < $1.path }
+    }
 
     /// The file as an earlier run left it, from the same source and of the same length.
     ///

@@ -4,7 +4,8 @@ import Synchronization
 
 /// The sha256 of many small files, which as many tasks bring: several are hashed side by side (``SHA256Lanes``).
 ///
-/// Who completes a group hashes it for all; what waits for a moment, or while nobody else is on the way, goes as it is.
+/// A group begins when it is full, when its first file has waited for a moment, or when nobody else is on the way; it is
+/// hashed on threads that stand back behind those for the network.
 final class SumGroups: Sendable {
     /// Fills the memory with a file's bytes from an offset on.
     typealias Read = @Sendable (UnsafeMutableRawBufferPointer, Int) throws -> Void
