@@ -6,7 +6,7 @@
 BENCH-FOLDER holds the servers, the link and the peers' commands (setup.sh, run.sh); it needs root for network namespaces.
 Prints our figure, the best peer's, the floor's and the ratios, and puts them under "Transfer" into the Markdown file.
 """
-import argparse, datetime, json, os, pathlib, platform, subprocess, sys
+import argparse, datetime, json, os, pathlib, platform, resource, statistics, subprocess, sys
 
 LIMITS = "env HARVEST_HOST_LIMITS=198.18.7.1=connections:{},retrieves:4,burst:4 "
 SCENARIOS = [  # name of the row, scenario, what stands before the command, where it writes and how
@@ -34,6 +34,19 @@ def run(folder, work, *arguments):
     if not lines:
         sys.exit(f"{' '.join(command)}: no result (status {done.returncode})")
     return json.loads(lines[-1])
+
+
+def hashing(file):
+    """CPU seconds that sha256 takes for a cached file of 1 GiB: the least that a checksum adds to its transfer."""
+    def spent():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+    times = []
+    for _ in range(4):  # the first one reads it in
+        start = spent()
+        subprocess.run(["openssl", "dgst", "-sha256", file], stdout=subprocess.DEVNULL, check=True)
+        times.append(spent() - start)
+    return statistics.median(times[1:])
 
 
 def main():
@@ -87,6 +100,8 @@ def main():
         text = (f"## Transfer\n\n{datetime.date.today()}, {cpu}, {os.cpu_count()} cores {sha} SHA instructions, {platform.freedesktop_os_release()['PRETTY_NAME']}; "
                 f"{o.rounds} runs in turn, medians.\n`make bench-transfer`; the floor is a bare client or arithmetic, as the bench prints it.\n\n"
                 + "\n".join(table) + "\n")
+        if not o.only or "http1g" in o.only.split(","):
+            text += f"\nsha256 of 1 GiB alone: {hashing(work / 'data' / 'big1g.bin'):.2f} CPU s (`openssl dgst -sha256` of a cached file).\n"
         if probes:
             head = ["probe of", "requests", "floor's", "bytes", "floor's", "whole process", "floor script, within", "ours / floor", "goal", "right"]
             text += ("\nProbing at 20 ms round trip; the floor's seconds are without Python's start.\n\n| " + " | ".join(head) + " |\n|"
