@@ -56,14 +56,17 @@ extension Context {
                 next: "name a folder that fetch or collect filled")
         }
         var found = Verification(folder: folder)
-        for place in manifests {
-            let files = try Manifest.files(in: place).filter { $0.state != .absent && $0.sha256 != nil }
+        let named = try manifests.map { place in
+            (place, try Manifest.files(in: place).filter { $0.state != .absent && $0.sha256 != nil })
+        }
+        let total = named.reduce(0) { $1.1.reduce($0) { Self.sum($0, $1.bytes) } }
+        for (place, files) in named {
             let before = (files: found.files, bytes: found.bytes)
             let faults = try await Self.faults(of: files, in: place) {
-                progress(Tally(subject: $0, done: before.bytes + $1, total: nil))
+                progress(Tally(subject: $0, done: Self.sum(before.bytes, $1), total: total))
             }
             found.files = before.files + files.count
-            found.bytes = files.reduce(before.bytes) { $0 + $1.bytes }
+            found.bytes = files.reduce(before.bytes) { Self.sum($0, $1.bytes) }
             for (index, reason) in faults.sorted(by: { $0.key < $1.key }) {
                 let file = files[index], path = "\(place)/\(file.path)"
                 var bad = Verification.Bad(path: Self.below(folder, path), reason: reason)
@@ -122,7 +125,7 @@ extension Context {
                 let reason = try await fault("\(place)/\(file.path)", file, sums)
                 found.withLock { found in
                     found.faults[index] = reason
-                    found.bytes += file.bytes
+                    found.bytes = sum(found.bytes, file.bytes)
                     checked(file.path, found.bytes)
                 }
             }
@@ -139,6 +142,12 @@ extension Context {
         let input = try InputFile(path)
         let sum = try await sums.sha256(of: size) { try input.read(into: $0, at: $1) }
         return sum == file.sha256 ? nil : "its sha256 is another one"
+    }
+
+    /// Lengths that a manifest names need not be true.
+    private static func sum(_ bytes: Int, _ more: Int) -> Int {
+        let (sum, overflow) = bytes.addingReportingOverflow(more)
+        return overflow ? .max : sum
     }
 
     private static func below(_ folder: String, _ path: String) -> String {

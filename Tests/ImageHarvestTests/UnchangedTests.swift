@@ -105,6 +105,16 @@ import Testing
         #expect(folder.read("manifest.jsonl") == torn)
     }
 
+    @Test func `a manifest's lengths need not be true`() async throws {
+        let folder = Folder()
+        let lines = ["a", "b", "../c", "d/../../e"].map {
+            #"{"path":"\#($0)","url":"http://127.0.0.1/x","bytes":9223372036854775807,"sha256":"00","state":"fetched"}"#
+        }
+        try Data(lines.joined(separator: "\n").utf8).write(to: URL(filePath: folder.path + "/manifest.jsonl"))
+        let found = try await context().verify(folder.path)
+        #expect(found.bad.map(\.path) == ["a", "b"] && found.bytes == .max)
+    }
+
     @Test func `a repair brings only the piece that is damaged`() async throws {
         let folder = Folder(), bytes = sample(13_000_000), shelf = Shelf(bytes)
         let server = shelf.serve()
