@@ -1,3 +1,4 @@
+import FaultServing
 import Foundation
 import Testing
 
@@ -28,6 +29,22 @@ import Testing
         ])
         let states = (again.json["files"] as? [[String: Any]] ?? []).compactMap { $0["state"] as? String }
         #expect(states == ["kept", "kept"])
+    }
+
+    @Test func `the folder of a host that has no path is called by the host`() throws {
+        let server = FaultServer { request, _ in
+            request.target == "/"
+                ? FaultServer.Answer(
+                    headers: ["Content-Type": "text/html"],
+                    body: Array(#"<h1>Index of /</h1><pre><a href="a.raw">a.raw</a> 3</pre>"#.utf8))
+                : FaultServer.ranged([1, 2, 3], request)
+        }
+        defer { server.stop() }
+        let folder = try Folder()
+        let run = try Command.run(["fetch", server.url + "/", "--into", folder.path, "--json", "-q"])
+        #expect(run.status == 0, "\(run.errors)")
+        let file = try Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/127.0.0.1/a.raw"))
+        #expect(file == Data([1, 2, 3]))
     }
 
     @Test func `a dry run counts one request a file and one for the listing`() throws {

@@ -212,9 +212,9 @@ struct FetchPlan {
         return overflow ? nil : bytes
     }
 
-    /// The name under which an address's data stands here.
+    /// The name under which an address's data stands here: its last component, or its host where it has no path.
     private static func fileName(_ source: Address) throws -> String {
-        let name = source.name.removingPercentEncoding
+        let name = source.name.isEmpty ? source.host ?? "" : source.name.removingPercentEncoding
         guard try Key.components(of: name).count == 1 else {
             throw HarvestError.invalid("the address has no name to store its data under", at: source.text)
         }
