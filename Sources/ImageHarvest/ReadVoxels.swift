@@ -89,7 +89,7 @@ final class OutputFile: @unchecked Sendable {
         } else {
             let name = path + ".part"
             part = name
-            descriptor = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+            descriptor = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         }
         guard descriptor >= 0 else { throw Disk.error("cannot write", path) }
     }
@@ -117,11 +117,6 @@ final class OutputFile: @unchecked Sendable {
             }
             rest = rest.dropFirst(count)
         }
-    }
-
-    /// Fills the memory with what was written from a place on.
-    func read(into memory: UnsafeMutableRawBufferPointer, at place: Int) throws {
-        try Disk.read(descriptor, into: memory, at: place, path)
     }
 
     /// Forgets what was written.

@@ -70,6 +70,15 @@ extension DownloadPlanner {
 
     // MARK: Hosts that count requests
 
+    /// Whether the connection is there still: what has no end of its own is over only with it.
+    func keeps(_ ending: Ending) -> Bool {
+        switch ending {
+        case .complete: options.isBounded
+        case .broke, .refused(_, .connections), .refused(_, .any): false
+        case .refused(_, .starts): true
+        }
+    }
+
     /// Takes half of the longest part, of which others can take later. Where all connections are of use in the end, each
     /// half is good for a whole number of them.
     mutating func takeHalf(_ now: Double) -> Int? {

@@ -283,15 +283,6 @@ struct DownloadPlanner: Sendable {
         for other in parts.keys where parts[other]?.doubles == id { parts[other]?.doubles = nil }
     }
 
-    /// Whether the connection is there still: what has no end of its own is over only with it.
-    private func keeps(_ ending: Ending) -> Bool {
-        switch ending {
-        case .complete: options.isBounded
-        case .broke, .refused(_, .connections), .refused(_, .any): false
-        case .refused(_, .starts): true
-        }
-    }
-
     /// One refusal says what all may do: no more connections than work now, fewer starts, or none before it is time.
     private mutating func refused(_ after: Double?, _ cause: RefusalCause, _ now: Double) {
         switch cause {

@@ -53,20 +53,6 @@ enum Disk {
         }
     }
 
-    /// Fills the memory with a file's bytes from a place on.
-    static func read(
-        _ descriptor: Int32, into memory: UnsafeMutableRawBufferPointer, at place: Int, _ path: String
-    ) throws {
-        var done = 0
-        while done < memory.count, let start = memory.baseAddress {
-            let count = pread(descriptor, start + done, memory.count - done, off_t(place + done))
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw error("cannot read", path) }
-            guard count > 0 else { throw HarvestError(.storage, "the file became shorter", at: path) }
-            done += count
-        }
-    }
-
     /// Writes a file whole or not at all: another name first, then a rename.
     static func write(_ bytes: Bytes, to path: String) throws {
         let file = try OutputFile(path)
@@ -124,6 +110,13 @@ final class InputFile: Sendable {
 
     /// Fills the memory with the bytes from a place on.
     func read(into memory: UnsafeMutableRawBufferPointer, at place: Int) throws {
-        try Disk.read(descriptor, into: memory, at: place, path)
+        var done = 0
+        while done < memory.count, let start = memory.baseAddress {
+            let count = pread(descriptor, start + done, memory.count - done, off_t(place + done))
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw Disk.error("cannot read", path) }
+            guard count > 0 else { throw HarvestError(.storage, "the file became shorter", at: path) }
+            done += count
+        }
     }
 }

@@ -159,7 +159,7 @@ struct ObjectCopy: Sendable {
         let count = try await store.stream(
             key, listed: object.bytes, begins: { file.restart() }, to: { try file.write($0) })
         let part = target + ".part"
-        let sha256 = hashes ? try await sums.sha256(of: count) { try file.read(into: $0, at: $1) } : nil
+        let sha256 = hashes ? try await sums.sha256(ofFile: part, count) : nil
         let source = try check(object) { digest in
             let known = digest.algorithm == .sha256 ? sha256 : nil
             return digest.fault(try known ?? Disk.hex(digest.algorithm, of: part), at: url)

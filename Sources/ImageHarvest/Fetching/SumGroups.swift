@@ -87,6 +87,12 @@ final class SumGroups: Sendable {
         }
     }
 
+    /// The sha256 of a file that is here, of so many bytes.
+    func sha256(ofFile path: String, _ count: Int) async throws -> String {
+        let file = try InputFile(path)
+        return try await sha256(of: count) { try file.read(into: $0, at: $1) }
+    }
+
     /// Hashes what waits when the patience is over, unless that group went before.
     private func hashSoon(_ group: Int) {
         Task(executorPreference: Workers.files) { [self] in
